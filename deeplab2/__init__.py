@@ -1,0 +1,1 @@
+"""Panoptic segmentation with mask transformers, on TensorFlow and Keras 3."""
