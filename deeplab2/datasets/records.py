@@ -1,0 +1,138 @@
+"""The TFRecord format: one panoptic example, written and read side by side.
+
+An example holds the encoded image and, where labelled, the panoptic map as raw
+little-endian int32, row by row. Names and types are those of the records that
+google-research/deeplab2 writes, so either library reads the other's.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab2.datasets.record_index import RecordIndex
+
+__all__ = ["Record", "RecordIndex", "encode_example", "parse_example"]
+
+IMAGE = "image/encoded"
+NAME = "image/filename"  # without extension
+FORMAT = "image/format"
+HEIGHT = "image/height"
+WIDTH = "image/width"
+CHANNELS = "image/channels"
+LABEL = "image/segmentation/class/encoded"
+LABEL_FORMAT = "image/segmentation/class/format"
+
+IMAGE_FORMATS = ("jpeg", "png")
+_RAW = "raw"
+
+
+class Record(NamedTuple):
+  """A decoded example. Without a label, `panoptic` is None."""
+
+  image: tf.Tensor  # h w 3  uint8
+  panoptic: tf.Tensor | None  # h w  int32; semantic * divisor + instance
+  name: tf.Tensor  # string
+
+
+def encode_example(
+  image_bytes: bytes,
+  *,
+  image_format: str,
+  name: str,
+  size: tuple[int, int],
+  panoptic: np.ndarray | None = None,
+) -> bytes:
+  """Serializes one image and its panoptic map.
+
+  Args:
+    image_bytes: the file's own bytes, an RGB JPEG or PNG.
+    image_format: "jpeg" or "png".
+    name: file name without extension.
+    size: (height, width) of the decoded image in pixels.
+    panoptic: h w, integers that fit int32; None for unlabelled images.
+  """
+  if image_format not in IMAGE_FORMATS:
+    raise ValueError(
+      f"image_format: expected one of {IMAGE_FORMATS}; got {image_format!r}."
+    )
+  height, width = size
+  features = {
+    IMAGE: _bytes(image_bytes),
+    NAME: _bytes(name.encode()),
+    FORMAT: _bytes(image_format.encode()),
+    HEIGHT: _integer(height),
+    WIDTH: _integer(width),
+    CHANNELS: _integer(3),
+  }
+  if panoptic is not None:
+    if panoptic.shape != (height, width):
+      raise ValueError(
+        f"panoptic: expected the image's size {(height, width)}; "
+        f"got {panoptic.shape}."
+      )
+    features[LABEL] = _bytes(panoptic.astype("<i4").tobytes())
+    features[LABEL_FORMAT] = _bytes(_RAW.encode())
+  example = tf.train.Example(features=tf.train.Features(feature=features))
+  return example.SerializeToString()
+
+
+def parse_example(serialized: tf.Tensor, labelled: bool = True) -> Record:
+  """Decodes one serialized example, eagerly or inside `tf.data`.
+
+  Args:
+    serialized: scalar string.
+    labelled: whether to read the panoptic map; a record without one is then an
+      error that names its feature.
+
+  Raises:
+    tf.errors.InvalidArgumentError: a feature is missing, the image does not
+      decode, or image, map and stated size disagree; names the image.
+  """
+  features = tf.io.parse_single_example(serialized, _schema(labelled))
+  name = features[NAME]
+  size = tf.cast(tf.stack([features[HEIGHT], features[WIDTH]]), tf.int32)
+  image = tf.io.decode_image(
+    features[IMAGE], channels=3, expand_animations=False
+  )
+  image.set_shape([None, None, 3])
+  tf.debugging.Assert(
+    tf.reduce_all(tf.shape(image)[:2] == size),
+    ["Record", name, "states size", size, "its image has", tf.shape(image)],
+  )
+  panoptic = _parse_label(features, size) if labelled else None
+  return Record(image, panoptic, name)
+
+
+def _parse_label(features: dict[str, tf.Tensor], size: tf.Tensor) -> tf.Tensor:
+  """The raw bytes as h w int32, after a check that they are all there."""
+  name = features[NAME]
+  stated = features[LABEL_FORMAT]
+  tf.debugging.Assert(
+    stated == _RAW, ["Record", name, "expected label format raw; got", stated]
+  )
+  pixels = tf.io.decode_raw(features[LABEL], tf.int32, little_endian=True)
+  tf.debugging.Assert(
+    tf.size(pixels) == tf.reduce_prod(size),
+    ["Record", name, "states size", size, "its label has", tf.size(pixels)],
+  )
+  return tf.reshape(pixels, size)
+
+
+def _schema(labelled: bool) -> dict:
+  string = tf.io.FixedLenFeature((), tf.string)
+  integer = tf.io.FixedLenFeature((), tf.int64)
+  schema = {IMAGE: string, NAME: string, HEIGHT: integer, WIDTH: integer}
+  if labelled:
+    schema[LABEL] = string
+    # Absent in some records of the original, whose reader takes it as raw.
+    schema[LABEL_FORMAT] = tf.io.FixedLenFeature((), tf.string, _RAW)
+  return schema
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+  return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _integer(value: int) -> tf.train.Feature:
+  return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
