@@ -1,0 +1,43 @@
+"""The flags by which every program takes its config."""
+
+import sys
+from collections.abc import Iterable
+
+from absl import flags
+
+from deeplab2.config.config_pb2 import ExperimentOptions
+from deeplab2.config.experiment import load_experiment
+
+_FLAGS = flags.FLAGS
+
+
+def define_experiment_flags():
+  """Defines --config_file and --set; call it where a program has its flags."""
+  flags.DEFINE_string(
+    "config_file",
+    None,
+    "A textproto file, or a name below configs/ such as max_deeplab_s.",
+    required=True,
+  )
+  flags.DEFINE_multi_string(
+    "set",
+    [],
+    "path.to.field=value changes a field of the config, NAME=value fills its "
+    "${NAME}. May be given many times.",
+  )
+
+
+def experiment_from_flags(
+  search_files: bool | Iterable[str] = True,
+) -> ExperimentOptions:
+  """`load_experiment` on the flags; ends the program where it raises.
+
+  Args:
+    search_files: as in `load_experiment`: the splits the program will read.
+  """
+  try:
+    return load_experiment(
+      _FLAGS.config_file, overrides=_FLAGS.set, search_files=search_files
+    )
+  except ValueError as error:
+    sys.exit(f"{error}")
