@@ -1,10 +1,145 @@
 """Is an experiment whole and consistent? Asked before anything is built."""
 
-from deeplab2.config.config_pb2 import ExperimentOptions
+import math
+from collections.abc import Iterator
+
+from deeplab2.config.config_pb2 import (
+  DatasetOptions,
+  ExperimentOptions,
+  TrainerOptions,
+)
+from deeplab2.config.dataset_rules import (
+  class_problems,
+  described_datasets,
+  file_problems,
+  size_problems,
+)
+from deeplab2.config.field_rules import FIELD_RULES, FILE_RULES
+from deeplab2.config.fields import Field, is_repeated, set_leaves
+from deeplab2.config.max_deeplab_rules import max_deeplab_problems
+from deeplab2.config.rules import broken_rules, problem
+
+META_ARCHITECTURES = {"max_deeplab": max_deeplab_problems}
 
 
 def complete_and_check(
   experiment: ExperimentOptions, splits: tuple[str, ...]
 ) -> list[str]:
-  """To come."""
-  return []
+  """Fills in what follows from the data sets and finds what is wrong.
+
+  Args:
+    experiment: one without placeholders; a number of classes that is not set is
+      set here.
+    splits: "train", "eval": those whose files have to be there.
+
+  Returns:
+    One line a problem, as `field: rule; got value.`; nothing when all is well.
+  """
+  meta_architecture = experiment.model_options.WhichOneof("meta_architecture")
+  if meta_architecture not in META_ARCHITECTURES:
+    return [_unavailable(meta_architecture)]
+  datasets, problems = described_datasets(experiment)
+  problems += broken_rules(experiment, FIELD_RULES)
+  problems += META_ARCHITECTURES[meta_architecture](
+    experiment, datasets.get("train")
+  )
+  problems += _not_finite(experiment)
+  problems += _trainer_problems(experiment.trainer_options)
+  problems += _data_problems(experiment)
+  if len(datasets) == 2:
+    problems += class_problems(datasets)
+  for split in splits:
+    problems += broken_rules(experiment, FILE_RULES[split])
+  return problems + list(file_problems(experiment, splits))
+
+
+def _data_problems(experiment: ExperimentOptions) -> Iterator[str]:
+  stride = experiment.model_options.backbone.output_stride
+  for split in ("train", "eval"):
+    path = f"{split}_dataset_options"
+    options = getattr(experiment, path)
+    if stride > 0:
+      yield from size_problems(options, path, stride)
+    yield from _weight_problems(options, path)
+  yield from _augmentation_problems(experiment)
+
+
+def _unavailable(meta_architecture: str | None) -> str:
+  return (
+    "model_options: expected the options of an available meta-architecture, "
+    f"{', '.join(META_ARCHITECTURES)}; got {meta_architecture or 'none'}."
+  )
+
+
+def _not_finite(experiment: ExperimentOptions) -> Iterator[str]:
+  for path, message, field in set_leaves(experiment):
+    if field.cpp_type == Field.CPPTYPE_FLOAT:
+      value = getattr(message, field.name)
+      for number in value if is_repeated(field) else [value]:
+        if not math.isfinite(number):
+          yield problem(path, "a finite number", number)
+
+
+def _trainer_problems(options: TrainerOptions) -> Iterator[str]:
+  if options.steps_per_loop > 0 and (
+    options.save_summaries_steps % options.steps_per_loop
+  ):
+    yield problem(
+      "trainer_options.save_summaries_steps",
+      f"a multiple of steps_per_loop, {options.steps_per_loop}",
+      options.save_summaries_steps,
+    )
+  solver, path = options.solver_options, "trainer_options.solver_options"
+  if solver.warmup_steps > solver.training_number_of_steps:
+    yield problem(
+      f"{path}.warmup_steps",
+      f"at most training_number_of_steps, {solver.training_number_of_steps}",
+      solver.warmup_steps,
+    )
+  for name, condition, acts in (
+    (
+      "clip_gradient_norm",
+      "use_gradient_clipping",
+      solver.use_gradient_clipping,
+    ),
+    ("adamw_weight_decay", "optimizer 'adamw'", solver.optimizer == "adamw"),
+    ("poly_learning_power", "learning_policy 'poly'", _is_poly(solver)),
+    ("poly_end_learning_rate", "learning_policy 'poly'", _is_poly(solver)),
+  ):
+    if solver.HasField(name) and not acts:
+      value = getattr(solver, name)
+      yield problem(f"{path}.{name}", f"unset without {condition}", value)
+
+
+def _is_poly(solver) -> bool:
+  return solver.learning_policy == "poly"
+
+
+def _weight_problems(options: DatasetOptions, path: str) -> Iterator[str]:
+  """A factor on small instances that is not switched on; 1 is no factor."""
+  if options.increase_small_instance_weights:
+    return
+  if options.HasField("small_instance_weight") and (
+    options.small_instance_weight != 1
+  ):
+    yield problem(
+      f"{path}.small_instance_weight",
+      "unset without increase_small_instance_weights",
+      options.small_instance_weight,
+    )
+
+
+def _augmentation_problems(experiment: ExperimentOptions) -> Iterator[str]:
+  scales = experiment.train_dataset_options.augmentations
+  if scales.min_scale_factor > scales.max_scale_factor:
+    yield problem(
+      "train_dataset_options.augmentations.min_scale_factor",
+      f"at most max_scale_factor, {scales.max_scale_factor:.7g}",
+      scales.min_scale_factor,
+    )
+  if experiment.eval_dataset_options.HasField("augmentations"):
+    yield problem(
+      "eval_dataset_options.augmentations",
+      "unset, evaluation changes no image",
+      experiment.eval_dataset_options.augmentations,
+    )

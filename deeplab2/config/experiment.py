@@ -86,7 +86,7 @@ def _apply_overrides(
   for name in sorted(set(given) - names):
     raise ValueError(
       f"{name}: expected a field, such as trainer_options.seed, or one of this "
-      f"config's placeholders {', '.join(sorted(names))}; got "
+      f"config's placeholders ({', '.join(sorted(names))}); got "
       f"'{name}={given[name]}'."
     )
   return given

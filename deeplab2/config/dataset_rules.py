@@ -1,0 +1,113 @@
+"""A config beside its data sets: class counts, sizes, records on disk."""
+
+import glob
+from collections.abc import Iterator
+
+from deeplab2.config.config_pb2 import DatasetOptions, ExperimentOptions
+from deeplab2.config.rules import problem
+from deeplab2.datasets import DatasetDescription, load_dataset
+
+_CHECKPOINT = "model_options.initial_checkpoint"
+
+
+def described_datasets(
+  experiment: ExperimentOptions,
+) -> tuple[dict[str, DatasetDescription], list[str]]:
+  """Descriptions by split, and a line for each that cannot be had."""
+  found, problems = {}, []
+  for split in ("train", "eval"):
+    name = getattr(experiment, f"{split}_dataset_options").dataset
+    try:
+      found[split] = load_dataset(name)
+    except ValueError as error:
+      text = f"{error}".removeprefix("dataset: ")
+      problems.append(f"{split}_dataset_options.dataset: {text}")
+  return found, problems
+
+
+def class_problems(datasets: dict[str, DatasetDescription]) -> Iterator[str]:
+  """A line where a model of one data set cannot be scored on the other."""
+  train, other = datasets["train"], datasets["eval"]
+  if other.layout != train.layout:
+    yield (
+      "eval_dataset_options.dataset: expected the classes of "
+      f"train_dataset_options.dataset, '{train.name}'; got others, those of "
+      f"'{other.name}'."
+    )
+
+
+def size_problems(
+  options: DatasetOptions, path: str, output_stride: int
+) -> Iterator[str]:
+  """A line for each size that the network or the resizing cannot take."""
+  crop = list(options.crop_size)
+  if len(crop) != 2:
+    yield problem(
+      f"{path}.crop_size", "height and width, such as 641, 641", crop
+    )
+  example = 640 // output_stride * output_stride + 1
+  for side in dict.fromkeys(crop):
+    if side <= output_stride or side % output_stride != 1:
+      yield problem(
+        f"{path}.crop_size", f"{output_stride}*k + 1, such as {example}", side
+      )
+  low, high = _pair(options.min_resize_value), _pair(options.max_resize_value)
+  if any(0 < high_ < low_ for low_, high_ in zip(low, high, strict=True)):
+    yield problem(
+      f"{path}.min_resize_value",
+      f"at most max_resize_value {list(options.max_resize_value)}",
+      list(options.min_resize_value),
+    )
+
+
+def file_problems(experiment: ExperimentOptions, splits) -> Iterator[str]:
+  """A line for each file that the run will miss, with what makes it."""
+  for split in splits:
+    options = getattr(experiment, f"{split}_dataset_options")
+    for pattern in options.file_pattern:
+      if not _exists(pattern):
+        yield (
+          f"{split}_dataset_options.file_pattern: expected TFRecord files at "
+          f"'{pattern}'; got none. {_how_to_make(options.dataset)}"
+        )
+  checkpoint = experiment.model_options.initial_checkpoint
+  if checkpoint and "train" in splits and not _is_checkpoint(checkpoint):
+    yield (
+      f"{_CHECKPOINT}: expected a checkpoint, a prefix of files or a folder; "
+      f"got '{checkpoint}', where there is none. An empty one starts from "
+      f"random weights: --set {_CHECKPOINT}="
+    )
+
+
+def _pair(values) -> tuple[int, int]:
+  """Height and width of a bound that may have been given once or not at all."""
+  numbers = list(values) or [0]
+  return numbers[0], numbers[-1]
+
+
+def _exists(pattern: str) -> bool:
+  return _is_remote(pattern) or bool(glob.glob(pattern))
+
+
+def _is_checkpoint(path: str) -> bool:
+  escaped = glob.escape(path.rstrip("/"))
+  return _is_remote(path) or any(
+    glob.glob(escaped + ending) for ending in (".index", "/*.index")
+  )
+
+
+def _is_remote(path: str) -> bool:
+  """Whether only TensorFlow can look there, as in gs://bucket/train*."""
+  return "://" in path
+
+
+def _how_to_make(dataset: str) -> str:
+  if dataset == "coco_panoptic":
+    return (
+      "Make them with data/build_coco_data.py (g3doc/setup/coco.md), or name "
+      "others."
+    )
+  return (
+    "Make them with data/build_coco_data.py (g3doc/setup/your_own_dataset.md), "
+    "or name others."
+  )
