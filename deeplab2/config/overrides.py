@@ -1,5 +1,6 @@
 """Changes to a config from the command line: `path.to.field=value`."""
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -69,8 +70,10 @@ def _item(items: Any, index: str, path: str) -> Any:
 def _field(message: protobuf_message.Message, name: str, path: str) -> Field:
   fields = message.DESCRIPTOR.fields_by_name
   if name not in fields:
+    close = difflib.get_close_matches(name, fields, n=1)
+    guess = f"perhaps {close[0]}, " if close else ""
     raise ValueError(
-      f"{path}: expected a field of {message.DESCRIPTOR.name}, one of "
+      f"{path}: expected a field of {message.DESCRIPTOR.name}, {guess}one of "
       f"{_names(message.DESCRIPTOR)}; got '{name}'."
     )
   return fields[name]

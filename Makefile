@@ -1,0 +1,42 @@
+# Everything from a fresh clone: each target makes .venv first where it is needed.
+# A machine needs git, make and Python 3.11, 3.12 or 3.13; uv is used if there.
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+
+.PHONY: help test demo check protos docs clean
+
+help:
+	@echo "make test    run the tests"
+	@echo "make demo    draw data, train a small MaX-DeepLab, score and export it"
+	@echo "make check   lint, format and spelling, as a change has to pass them"
+	@echo "make docs    write the generated pages of g3doc again"
+	@echo "make protos  compile the .proto files again"
+	@echo "make clean   remove what these targets made"
+
+test: $(READY)
+	$(RUN) -m pytest $(ARGS)
+
+check: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(VENV)/bin/codespell
+
+docs: $(READY)
+	$(RUN) -m deeplab2.config.reference > g3doc/config_reference.md
+
+# Newer compilers write code that refuses the older protobufs we allow. The last
+# one that does not has wheels for Python 3.11 and 3.12.
+protos:
+	@set -e; python="$$(./.ci/find_python '(3, 11)' '(3, 13)')"; \
+	"$$python" -m venv --clear build/protoc; \
+	build/protoc/bin/python -m pip install --quiet grpcio-tools==1.62.3
+	build/protoc/bin/python -m grpc_tools.protoc -I. --python_out=. \
+	  deeplab2/config/*.proto
+
+clean:
+	rm -rf $(VENV) build demo *.egg-info
+
+$(READY): setup.py pyproject.toml
+	./.ci/environment $(VENV)
