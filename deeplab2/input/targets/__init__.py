@@ -1,0 +1,1 @@
+"""What a meta-architecture learns from, made of a panoptic map."""

@@ -1,0 +1,1 @@
+"""Changes to a sample, one a file: small functions that need no state."""
