@@ -1,0 +1,87 @@
+"""Sampling pixels without replacement, rare regions first (CMT-DeepLab).
+
+Letters: b batch, p pixels, s samples, x whatever follows.
+"""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+# Far enough below any log-weight that an excluded pixel is drawn last.
+EXCLUDED = -99999.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PixelSampling:
+  """How many pixels of an image a loss looks at, and which it prefers.
+
+  Attributes:
+    pixels: samples an image; all its pixels where it has fewer.
+    temperature: a pixel of a region that covers the fraction a of the image
+      is drawn in proportion to a ** -temperature. Zero prefers none; one gives
+      every region the same number of samples, whatever its size.
+  """
+
+  pixels: int
+  temperature: float
+
+  def __post_init__(self):
+    if self.pixels < 1:
+      raise ValueError(
+        f"pixels: expected at least 1, such as 4096; got {self.pixels}."
+      )
+
+
+def sample_pixels(sampling, area, candidate, seed):
+  """Draws pixels by the Gumbel-top-k trick.
+
+  Args:
+    sampling: a PixelSampling.
+    area: b p  float32; pixels in the region of each pixel.
+    candidate: b p  bool; the others are drawn only where these run out.
+    seed: int32 pair. The same seed draws the same pixels.
+
+  Returns:
+    b s  int32 pixel indices, all different within an image.
+  """
+  pixels = ops.shape(area)[1]
+  fraction = ops.maximum(area, 1.0) / ops.cast(pixels, "float32")
+  log_weight = -sampling.temperature * ops.log(fraction)
+  log_weight += ops.where(candidate, 0.0, EXCLUDED)
+  score = log_weight + gumbel_noise(ops.shape(area), seed)
+  return ops.top_k(score, _at_most(sampling.pixels, pixels))[1]
+
+
+def gumbel_noise(shape, seed):
+  """Standard Gumbel noise that is a function of `seed` alone.
+
+  keras.random accepts no tensor as a seed, and the seed of a training step is
+  one, so this is TensorFlow's own generator.
+
+  Raises:
+    NotImplementedError: on another backend.
+  """
+  if keras.backend.backend() != "tensorflow":
+    raise NotImplementedError(
+      "keras.backend: losses that sample pixels need 'tensorflow'; "
+      f"got {keras.backend.backend()!r}."
+    )
+  import tensorflow as tf
+
+  uniform = tf.random.stateless_uniform(shape, seed)
+  return -ops.log(-ops.log(uniform))
+
+
+def gather_pixels(values, index):
+  """Rows of each image by their indices: b p x, b s -> b s x."""
+  batch, pixels = ops.shape(values)[:2]
+  flat = ops.reshape(values, (-1, *values.shape[2:]))
+  first = ops.expand_dims(ops.arange(batch, dtype="int32") * pixels, 1)
+  return ops.take(flat, ops.cast(index, "int32") + first, axis=0)
+
+
+def _at_most(wanted, available):
+  if isinstance(available, int):
+    return min(wanted, available)
+  return ops.minimum(wanted, available)
