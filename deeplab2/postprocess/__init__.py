@@ -1,0 +1,1 @@
+"""From mask predictions to panoptic maps, one file a rule."""

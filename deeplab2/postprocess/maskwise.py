@@ -1,0 +1,217 @@
+"""Maskwise merging (CMT-DeepLab, kMaX-DeepLab): paste the surest masks first.
+
+Every slot's mask is cut at a probability. In the order of their scores the
+masks go onto an empty canvas, where the earlier ones stay on top; a mask of
+which too little is left is not pasted.
+
+Letters: b batch, h w height and width of the logits, H W of the image, r rows,
+n slots, c classes. Rank: place in the order of pasting, from 0.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from deeplab2.layers.resize import resize_align_corners
+from deeplab2.postprocess.checks import (
+  check_area,
+  check_fraction,
+  check_not_negative,
+  check_slots_fit,
+)
+from deeplab2.postprocess.pixelwise import (
+  classes_of_slots,
+  semantic_of_pixels,
+  top_slot,
+)
+from deeplab2.postprocess.segments import panoptic_from_slots
+from deeplab2.postprocess.strips import reduce_upsampled
+from deeplab2.structures import (
+  ClassLayout,
+  MaskPrediction,
+  PanopticPrediction,
+  Tensor,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskwiseThresholds:
+  """What makes a mask, which masks are pasted, and in which order."""
+
+  pixel_confidence: float = 0.4  # a mask is where its slot is likelier
+  thing_class_confidence: float = 0.7  # least probability of a thing's class
+  stuff_class_confidence: float = 0.5  # and of a stuff class
+  visible_fraction: float = 0.5  # more of a mask than this must be uncovered
+  class_weight: float = 1.0  # score = class confidence ** class_weight
+  mask_weight: float = 0.0  # * mask confidence ** mask_weight
+  thing_area: int = 0  # least pixels of a thing
+  stuff_area: int = 0  # least pixels of a stuff class
+
+  def __post_init__(self):
+    for field in (
+      "pixel_confidence",
+      "thing_class_confidence",
+      "stuff_class_confidence",
+      "visible_fraction",
+    ):
+      check_fraction(field, getattr(self, field))
+    check_not_negative("class_weight", self.class_weight, "1.0")
+    check_not_negative("mask_weight", self.mask_weight, "1.0")
+    check_area("thing_area", self.thing_area)
+    check_area("stuff_area", self.stuff_area)
+
+
+class _Ranked(NamedTuple):
+  """The slots of a batch in the order of their scores; b n each."""
+
+  slot: Tensor  # int32
+  channel: Tensor  # int32, class of the slot
+  confidence: Tensor  # float32, probability of that class
+  sure: Tensor  # bool, whether it suffices
+
+
+class _PixelMaps(NamedTuple):
+  """What one look at the upsampled logits yields; b r W each."""
+
+  best: Tensor  # int32, the likeliest slot
+  confidence: Tensor  # float32, its softmax
+  log_total: Tensor  # float32, log of the sum of all exponentials
+
+
+class _Canvas(NamedTuple):
+  """What has been pasted; b H W each."""
+
+  rank: Tensor  # int32, -1 where empty
+  score: Tensor  # float32, class confidence of what lies there, else 0
+
+
+_TYPES = _PixelMaps(tf.int32, tf.float32, tf.float32)
+
+
+def merge_maskwise(
+  prediction: MaskPrediction,
+  size,
+  layout: ClassLayout,
+  thresholds: MaskwiseThresholds,
+) -> PanopticPrediction:
+  """Merges the masks of a batch into maps of the image's size.
+
+  Instance ids are ranks + 1, and 1 where nothing was pasted. Where no slot of
+  an image is sure by the lower of the two limits, its scores are 0.
+
+  Args:
+    prediction: mask_logits and class_logits are used.
+    size: height and width of the image that went into the network, such as
+      (641, 641); Python integers or scalar int32 tensors.
+    layout: of the class logits.
+    thresholds: what is pasted.
+  """
+  check_slots_fit(prediction.class_logits.shape[1], layout)
+  logits = tf.cast(prediction.mask_logits, tf.float32)
+  channel, confidence = classes_of_slots(prediction.class_logits)
+  maps = reduce_upsampled(logits, size, _reduce, _TYPES)
+  ranked = _ranked(logits, channel, confidence, layout, thresholds)
+  canvas = _paste_all(logits, maps.log_total, ranked, size, thresholds)
+  lower = min(
+    thresholds.thing_class_confidence, thresholds.stuff_class_confidence
+  )
+  any_sure = tf.reduce_any(confidence >= lower, axis=1)[:, None, None]
+  rank = tf.maximum(canvas.rank, 0)
+  return PanopticPrediction(
+    panoptic=panoptic_from_slots(
+      rank,
+      canvas.rank >= 0,
+      ranked.channel,
+      layout,
+      thresholds.thing_area,
+      thresholds.stuff_area,
+    ),
+    semantic=semantic_of_pixels(maps.best, channel, layout),
+    instance=rank + 1,
+    instance_score=tf.where(any_sure, maps.confidence, 0.0),
+    semantic_score=canvas.score,
+  )
+
+
+def _reduce(logits) -> _PixelMaps:
+  """Maps of a strip of upsampled logits: b r W n -> b r W each."""
+  top, best = top_slot(logits)
+  total = tf.reduce_sum(tf.exp(logits - top[..., None]), axis=-1)
+  return _PixelMaps(best, 1.0 / total, top + tf.math.log(total))
+
+
+def _ranked(logits, channel, confidence, layout, thresholds) -> _Ranked:
+  """Slots by falling score; the first of equals first."""
+  mask_confidence = _mask_confidence(logits, thresholds.pixel_confidence)
+  score = (
+    confidence**thresholds.class_weight
+    * mask_confidence**thresholds.mask_weight
+  )
+  slot = tf.argsort(score, direction="DESCENDING", stable=True)
+  channel = tf.gather(channel, slot, batch_dims=1)
+  confidence = tf.gather(confidence, slot, batch_dims=1)
+  limit = tf.where(
+    channel < len(layout.thing_ids),
+    thresholds.thing_class_confidence,
+    thresholds.stuff_class_confidence,
+  )
+  return _Ranked(slot, channel, confidence, confidence >= limit)
+
+
+def _mask_confidence(logits, limit):
+  """Mean probability of each slot within its mask: b h w n -> b n."""
+  probability = tf.nn.softmax(logits, axis=-1)
+  mask = tf.cast(probability > limit, tf.float32)
+  total = tf.reduce_sum(probability * mask, axis=(1, 2))
+  return tf.math.divide_no_nan(total, tf.reduce_sum(mask, axis=(1, 2)))
+
+
+def _paste_all(logits, log_total, ranked, size, thresholds) -> _Canvas:
+  """Pastes the sure masks, one of every image at a time.
+
+  The ranks to paste come first in `turns`, so the loop is as long as the most
+  sure slots of an image, a dozen rather than all.
+  """
+  turns = tf.argsort(
+    tf.cast(~ranked.sure, tf.int32), stable=True
+  )  # b n, ranks; those of the sure slots first
+  num_turns = tf.reduce_max(tf.reduce_sum(tf.cast(ranked.sure, tf.int32), 1))
+  empty = _Canvas(tf.fill(tf.shape(log_total), -1), tf.zeros_like(log_total))
+
+  def paste(turn, canvas):
+    rank = turns[:, turn]  # b
+    one = tf.nest.map_structure(
+      lambda x: tf.gather(x, rank, batch_dims=1), ranked
+    )
+    mask = _upsampled_slot(logits, one.slot, size) - log_total
+    # In logarithms the mask needs no exponential of its own.
+    mask = mask > tf.math.log(tf.cast(thresholds.pixel_confidence, tf.float32))
+    return turn + 1, _paste(canvas, mask, rank, one, thresholds)
+
+  _, canvas = tf.while_loop(
+    lambda turn, canvas: turn < num_turns,
+    paste,
+    (tf.constant(0), empty),
+    parallel_iterations=1,
+  )
+  return canvas
+
+
+def _upsampled_slot(logits, slot, size):
+  """Logits of one slot an image at full size: b h w n, b -> b H W."""
+  chosen = tf.gather(logits, slot, axis=3, batch_dims=1)  # b h w
+  return resize_align_corners(chosen[..., None], size)[..., 0]
+
+
+def _paste(canvas, mask, rank, one, thresholds) -> _Canvas:
+  """One mask an image onto the canvas, unless too much of it is covered."""
+  area = tf.reduce_sum(tf.cast(mask, tf.float32), axis=(1, 2))
+  mask = mask & (canvas.rank < 0)
+  visible = tf.reduce_sum(tf.cast(mask, tf.float32), axis=(1, 2))
+  pasted = one.sure & (visible > area * thresholds.visible_fraction)
+  mask = mask & pasted[:, None, None]
+  return _Canvas(
+    tf.where(mask, rank[:, None, None], canvas.rank),
+    tf.where(mask, one.confidence[:, None, None], canvas.score),
+  )
