@@ -1,0 +1,117 @@
+"""Convolutions followed by batch normalization and ReLU.
+
+A strided kernel is centred on the pixels 0, s, 2s, ... : the zero padding is
+symmetric, unlike Keras's "same", so that features of all strides stay aligned.
+"""
+
+import keras
+from keras import ops
+
+from deeplab2.layers.batch_norm import BatchNorm, NormOptions
+
+
+class ConvNorm(keras.layers.Layer):
+  """Convolution without bias, batch normalization, and ReLU if `relu`."""
+
+  def __init__(
+    self,
+    filters: int,
+    kernel_size: int,
+    norm: NormOptions,
+    *,
+    strides: int = 1,
+    atrous_rate: int = 1,
+    relu: bool = True,
+    gamma_initializer="ones",
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.padding = (kernel_size - 1) * atrous_rate // 2 if strides > 1 else 0
+    self.relu = relu
+    self.conv = keras.layers.Conv2D(
+      filters,
+      kernel_size,
+      strides=strides,
+      padding="same" if strides == 1 else "valid",
+      dilation_rate=atrous_rate,
+      use_bias=False,
+      kernel_initializer="he_normal",
+    )
+    self.batch_norm = BatchNorm(norm, gamma_initializer=gamma_initializer)
+
+  def call(self, x, training=False):  # b h w c -> b h' w' d
+    if self.padding:
+      sides = (self.padding, self.padding)
+      x = ops.pad(x, ((0, 0), sides, sides, (0, 0)))
+    x = self.batch_norm(self.conv(x), training=training)
+    return ops.relu(x) if self.relu else x
+
+
+class DepthwiseNorm(keras.layers.Layer):
+  """Depthwise convolution, batch normalization, ReLU; keeps size and depth."""
+
+  def __init__(self, kernel_size: int, norm: NormOptions, **kwargs):
+    super().__init__(**kwargs)
+    self.depthwise_conv = keras.layers.DepthwiseConv2D(
+      kernel_size, padding="same", use_bias=False
+    )
+    self.batch_norm = BatchNorm(norm)
+
+  def call(self, x, training=False):  # b h w c -> b h w c
+    return ops.relu(self.batch_norm(self.depthwise_conv(x), training=training))
+
+
+class SeparableConvNorm(keras.layers.Layer):
+  """A depthwise and a 1x1 convolution, each normalized and rectified."""
+
+  def __init__(
+    self, filters: int, kernel_size: int, norm: NormOptions, **kwargs
+  ):
+    super().__init__(**kwargs)
+    self.depthwise = DepthwiseNorm(kernel_size, norm)
+    self.pointwise = ConvNorm(filters, 1, norm)
+
+  def call(self, x, training=False):  # b h w c -> b h w d
+    return self.pointwise(
+      self.depthwise(x, training=training), training=training
+    )
+
+
+class SequenceConvNorm(keras.layers.Layer):
+  """A 1x1 convolution over a sequence, batch normalization, optional ReLU."""
+
+  def __init__(
+    self,
+    filters: int,
+    norm: NormOptions,
+    *,
+    relu: bool = True,
+    gamma_initializer="ones",
+    kernel_initializer="he_normal",
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.relu = relu
+    self.conv = keras.layers.Conv1D(
+      filters, 1, use_bias=False, kernel_initializer=kernel_initializer
+    )
+    self.batch_norm = BatchNorm(norm, gamma_initializer=gamma_initializer)
+
+  def call(self, x, training=False):  # b p c -> b p d
+    x = self.batch_norm(self.conv(x), training=training)
+    return ops.relu(x) if self.relu else x
+
+
+CONVOLUTIONS = {
+  "depthwise_separable_conv": SeparableConvNorm,
+  "standard_conv": ConvNorm,
+}
+
+
+def convolution_of(kind: str, field: str = "conv_type"):
+  """The layer class that configs call `kind`; `field` names it in errors."""
+  if kind not in CONVOLUTIONS:
+    raise ValueError(
+      f"{field}: expected one of {sorted(CONVOLUTIONS)}; got {kind!r}."
+    )
+  return CONVOLUTIONS[kind]
