@@ -5,6 +5,8 @@
 Then `data/build_coco_data.py --coco_root=shapes` turns it into records.
 """
 
+import sys
+
 from absl import app, flags
 
 _OUTPUT_DIR = flags.DEFINE_string(
@@ -30,6 +32,13 @@ _NUM_PROCESSES = flags.DEFINE_integer(
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"expected flags only; got {argv[1:]}.")
+  try:
+    _draw()
+  except ValueError as error:
+    sys.exit(f"error: {error}")
+
+
+def _draw():
   from tqdm import tqdm
 
   from deeplab2.datasets.parallel import usable_cores
@@ -44,7 +53,7 @@ def main(argv):
       plan,
       num_processes=_NUM_PROCESSES.value or usable_cores(),
       progress=lambda images, total, split=split: tqdm(
-        images, total=total, desc=split, unit="image"
+        images, total=total, desc=split, unit="image", disable=None
       ),
     )
     print(f"{split}: {count} images, {path}")

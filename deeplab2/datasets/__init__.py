@@ -4,10 +4,13 @@ import os
 
 from deeplab2.datasets.coco import COCO_PANOPTIC
 from deeplab2.datasets.description import DatasetDescription
+from deeplab2.datasets.shapes import SHAPES_PANOPTIC
 
 __all__ = ["DATASETS", "DatasetDescription", "load_dataset"]
 
-DATASETS = {COCO_PANOPTIC.name: COCO_PANOPTIC}
+DATASETS = {
+  dataset.name: dataset for dataset in (COCO_PANOPTIC, SHAPES_PANOPTIC)
+}
 
 
 def load_dataset(name_or_path: str) -> DatasetDescription:

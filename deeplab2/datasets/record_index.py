@@ -19,6 +19,19 @@ _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 
 
+def frame_record(data: bytes) -> bytes:
+  """The data as it lies on disk, length and checksums included."""
+  length = struct.pack("<Q", len(data))
+  return b"".join(
+    (
+      length,
+      _FOOTER.pack(masked_crc32c(length)),
+      data,
+      _FOOTER.pack(masked_crc32c(data)),
+    )
+  )
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class RecordIndex:
   """Numbers the records of files, in order of file name and place.

@@ -8,9 +8,10 @@ google-research/deeplab2 writes, so either library reads the other's.
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
+from deeplab2.datasets.example_wire import serialize_example
 from deeplab2.datasets.record_index import RecordIndex
+from deeplab2.structures import Tensor
 
 __all__ = ["Record", "RecordIndex", "encode_example", "parse_example"]
 
@@ -30,9 +31,9 @@ _RAW = "raw"
 class Record(NamedTuple):
   """A decoded example. Without a label, `panoptic` is None."""
 
-  image: tf.Tensor  # h w 3  uint8
-  panoptic: tf.Tensor | None  # h w  int32; semantic * divisor + instance
-  name: tf.Tensor  # string
+  image: Tensor  # h w 3  uint8
+  panoptic: Tensor | None  # h w  int32; semantic * divisor + instance
+  name: Tensor  # string
 
 
 def encode_example(
@@ -58,12 +59,12 @@ def encode_example(
     )
   height, width = size
   features = {
-    IMAGE: _bytes(image_bytes),
-    NAME: _bytes(name.encode()),
-    FORMAT: _bytes(image_format.encode()),
-    HEIGHT: _integer(height),
-    WIDTH: _integer(width),
-    CHANNELS: _integer(3),
+    IMAGE: image_bytes,
+    NAME: name.encode(),
+    FORMAT: image_format.encode(),
+    HEIGHT: height,
+    WIDTH: width,
+    CHANNELS: 3,
   }
   if panoptic is not None:
     if panoptic.shape != (height, width):
@@ -71,13 +72,12 @@ def encode_example(
         f"panoptic: expected the image's size {(height, width)}; "
         f"got {panoptic.shape}."
       )
-    features[LABEL] = _bytes(panoptic.astype("<i4").tobytes())
-    features[LABEL_FORMAT] = _bytes(_RAW.encode())
-  example = tf.train.Example(features=tf.train.Features(feature=features))
-  return example.SerializeToString()
+    features[LABEL] = panoptic.astype("<i4").tobytes()
+    features[LABEL_FORMAT] = _RAW.encode()
+  return serialize_example(features)
 
 
-def parse_example(serialized: tf.Tensor, labelled: bool = True) -> Record:
+def parse_example(serialized: Tensor, labelled: bool = True) -> Record:
   """Decodes one serialized example, eagerly or inside `tf.data`.
 
   Args:
@@ -89,6 +89,8 @@ def parse_example(serialized: tf.Tensor, labelled: bool = True) -> Record:
     tf.errors.InvalidArgumentError: a feature is missing, the image does not
       decode, or image, map and stated size disagree; names the image.
   """
+  import tensorflow as tf  # Writing needs none of it.
+
   features = tf.io.parse_single_example(serialized, _schema(labelled))
   name = features[NAME]
   size = tf.cast(tf.stack([features[HEIGHT], features[WIDTH]]), tf.int32)
@@ -104,8 +106,10 @@ def parse_example(serialized: tf.Tensor, labelled: bool = True) -> Record:
   return Record(image, panoptic, name)
 
 
-def _parse_label(features: dict[str, tf.Tensor], size: tf.Tensor) -> tf.Tensor:
+def _parse_label(features: dict[str, Tensor], size: Tensor) -> Tensor:
   """The raw bytes as h w int32, after a check that they are all there."""
+  import tensorflow as tf
+
   name = features[NAME]
   stated = features[LABEL_FORMAT]
   tf.debugging.Assert(
@@ -120,6 +124,8 @@ def _parse_label(features: dict[str, tf.Tensor], size: tf.Tensor) -> tf.Tensor:
 
 
 def _schema(labelled: bool) -> dict:
+  import tensorflow as tf
+
   string = tf.io.FixedLenFeature((), tf.string)
   integer = tf.io.FixedLenFeature((), tf.int64)
   schema = {IMAGE: string, NAME: string, HEIGHT: integer, WIDTH: integer}
@@ -128,11 +134,3 @@ def _schema(labelled: bool) -> dict:
     # Absent in some records of the original, whose reader takes it as raw.
     schema[LABEL_FORMAT] = tf.io.FixedLenFeature((), tf.string, _RAW)
   return schema
-
-
-def _bytes(value: bytes) -> tf.train.Feature:
-  return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _integer(value: int) -> tf.train.Feature:
-  return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))

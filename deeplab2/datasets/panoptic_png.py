@@ -1,0 +1,29 @@
+"""COCO's panoptic PNG: a segment id a pixel, red + 256 green + 65536 blue."""
+
+import os
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+
+def read_segment_ids(path: str) -> np.ndarray:
+  """Segment ids of a panoptic PNG.  h w  int32; 0 where unlabelled.
+
+  Raises:
+    ValueError: there is no such file, or it is not an RGB picture.
+  """
+  if not os.path.isfile(path):
+    raise ValueError(f"panoptic map: expected a file; there is no {path}.")
+  try:
+    with Image.open(path) as picture:
+      if picture.mode != "RGB":
+        raise ValueError(
+          f"panoptic map: expected an RGB PNG, id = R + 256 G + 65536 B; "
+          f"{path} has mode {picture.mode}."
+        )
+      rgb = np.asarray(picture, np.int32)
+  except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    raise ValueError(
+      f"panoptic map: {path} does not decode: {error}"
+    ) from error
+  return rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2]
