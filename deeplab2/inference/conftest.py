@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from deeplab2.config.config_pb2 import ExperimentOptions
 from deeplab2.datasets import DatasetDescription
+from deeplab2.inference.trained_model import TrainedModel
 from deeplab2.models import MetaArchitecture
 from deeplab2.postprocess.pixelwise import PixelwiseThresholds, merge_pixelwise
 from deeplab2.structures import MaskPrediction
@@ -58,12 +60,12 @@ class ColorModel(keras.Model):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dataset():
   return FIELDS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def architecture():
   model = ColorModel()
   model(tf.zeros([1, 17, 17, 3]))
@@ -78,7 +80,15 @@ def architecture():
   )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def trained(architecture):
+  experiment = ExperimentOptions(experiment_name="fields")
+  experiment.model_options.backbone.output_stride = 16
+  experiment.eval_dataset_options.crop_size.extend([65, 97])
+  return TrainedModel(architecture, experiment, checkpoint="none")
+
+
+@pytest.fixture(scope="module")
 def picture():
   """61 x 83: a cow and a tree on grass; edges lie on multiples of four."""
   image = np.full((61, 83, 3), SLOT_COLORS[1], np.uint8)

@@ -60,8 +60,8 @@ class InputFit:
   """How images are brought to a size that a model takes.
 
   Attributes:
-    crop_size: H and W; images are shrunk and padded to it. None: an image is
-      padded to the next multiple of the stride plus one.
+    crop_size: H and W; images are shrunk and padded to it. None: an image
+      keeps its size and is padded to the next multiple of the stride plus one.
     min_size: height and width that both sides reach where `max_size` lets
       them; None for no bound.
     max_size: largest height and width; None for the crop size.
@@ -76,15 +76,24 @@ class InputFit:
   stride: int = 16
 
   @classmethod
-  def from_experiment(cls, experiment) -> "InputFit":
-    """As `eval_dataset_options` say."""
+  def from_experiment(cls, experiment, full_size=False) -> "InputFit":
+    """As the evaluation pipeline does, or else at the image's own size.
+
+    Args:
+      experiment: its `eval_dataset_options` apply.
+      full_size: ignore them, and resize nothing. It takes memory and time in
+        proportion to the image, and objects look larger than in training.
+    """
+    stride = experiment.model_options.backbone.output_stride
+    if full_size:
+      return cls(stride=stride)
     options = experiment.eval_dataset_options
     return cls(
       crop_size=_pair("crop_size", options.crop_size),
       min_size=_pair("min_resize_value", options.min_resize_value),
       max_size=_pair("max_resize_value", options.max_resize_value),
       factor=options.resize_factor,
-      stride=experiment.model_options.backbone.output_stride,
+      stride=stride,
     )
 
   def apply(self, images: tf.Tensor) -> Fitted:
@@ -104,8 +113,8 @@ class InputFit:
 
   def _pad(self, images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Images of that size, b - - 3, padded at the bottom and on the right."""
-    target = self.crop_size or size + -(size - 1) % self.stride
-    missing = target - size
+    steps = tf.maximum(-(-(size - 1) // self.stride), 1)  # rounded up
+    missing = (self.crop_size or steps * self.stride + 1) - size
     padded = tf.pad(
       images,
       [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]],

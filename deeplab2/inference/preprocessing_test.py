@@ -81,7 +81,8 @@ def test_padding_is_grey_at_the_bottom_and_on_the_right():
 def test_without_a_crop_size_an_image_grows_to_the_next_allowed_size():
   fit = InputFit(stride=16)
   assert fit.apply(_images(17, 34)).padded_size == (17, 49)
-  assert fit.apply(_images(1, 1)).padded_size == (1, 1)
+  assert fit.apply(_images(1, 1)).padded_size == (17, 17)
+  assert fit.apply(_images(33, 35)).padded_size == (33, 49)
 
 
 @pytest.mark.parametrize("size", [(29, 41), (61, 90), (5, 7), (1, 300)])
@@ -147,6 +148,8 @@ def test_the_evaluation_options_say_how():
   assert InputFit.from_experiment(experiment) == InputFit(
     crop_size=(65, 97), min_size=(65, 65), max_size=None, factor=16, stride=16
   )
+  full_size = InputFit.from_experiment(experiment, full_size=True)
+  assert full_size == InputFit(stride=16)
 
 
 def test_three_sizes_are_refused():

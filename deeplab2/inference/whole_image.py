@@ -23,6 +23,10 @@ class WholeImage(tf.Module):
 
   It tracks the model's variables and not the model, so that a saved one holds
   nothing of Keras.
+
+  Attributes:
+    model_variables: of the model.
+    compute: `batch` as a plain function, which runs eagerly.
   """
 
   def __init__(
@@ -39,7 +43,7 @@ class WholeImage(tf.Module):
     """
     super().__init__(name="whole_image")
     self.model_variables = [v.value for v in architecture.model.variables]
-    self._outputs = _output_function(architecture, fit, raw_outputs)
+    self.compute = _output_function(architecture, fit, raw_outputs)
 
   @tf.function(input_signature=[_IMAGE])
   def __call__(self, input_tensor):
@@ -49,7 +53,7 @@ class WholeImage(tf.Module):
   @tf.function(input_signature=[_IMAGES])
   def batch(self, input_tensor):
     """Maps of images of one size, b h w 3 uint8 -> name -> b h w."""
-    return self._outputs(input_tensor)
+    return self.compute(input_tensor)
 
 
 def _output_function(architecture, fit, raw_outputs):

@@ -1,0 +1,78 @@
+"""A model with what it learned: from a training folder or a checkpoint."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from deeplab2.config import load_experiment
+from deeplab2.models import MetaArchitecture, build_meta_architecture
+from deeplab2.training.checkpoints import load_checkpoint, resolve
+
+# Beside the checkpoints of a run: what it was told, and what its classes are.
+EXPERIMENT_FILE = "experiment.textproto"
+DATASET_FILE = "dataset.json"
+
+# Costs nothing to leave on, but would be written into an exported graph.
+_NOT_FOR_INFERENCE = ("model_options.backbone.recompute_grad=false",)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+  """A built meta-architecture with loaded variables.
+
+  Attributes:
+    architecture: what was built.
+    experiment: the ExperimentOptions it was built from.
+    checkpoint: prefix of the files that its variables come from.
+  """
+
+  architecture: MetaArchitecture
+  experiment: Any
+  checkpoint: str
+
+
+def load_trained_model(
+  path: str, config_file: str | None = None, overrides: Sequence[str] = ()
+) -> TrainedModel:
+  """Builds the model that a checkpoint was saved from, and loads it.
+
+  Args:
+    path: a training folder, for its newest checkpoint, or the prefix of one.
+    config_file: a config's name or path; None for the experiment.textproto
+      that training left beside the checkpoint.
+    overrides: assignments such as "eval_dataset_options.crop_size=641,641".
+
+  Raises:
+    ValueError: no checkpoint, no config, or they do not fit one another.
+  """
+  checkpoint = resolve(path)
+  folder = Path(checkpoint).parent
+  experiment = load_experiment(
+    config_file or _config_beside(folder),
+    overrides=(*_dataset_beside(folder), *overrides, *_NOT_FOR_INFERENCE),
+    search_files=False,
+  )
+  architecture = build_meta_architecture(experiment)
+  load_checkpoint(architecture.model, checkpoint)
+  return TrainedModel(architecture, experiment, checkpoint)
+
+
+def _config_beside(folder: Path) -> str:
+  path = folder / EXPERIMENT_FILE
+  if not path.is_file():
+    raise ValueError(
+      "config_file: expected the config that the checkpoint was trained with, "
+      f"because there is no {path}; got none."
+    )
+  return str(path)
+
+
+def _dataset_beside(folder: Path) -> tuple[str, ...]:
+  """Overrides for a folder that came without the dataset it was trained on."""
+  path = folder / DATASET_FILE
+  if not path.is_file():
+    return ()
+  return tuple(
+    f"{split}_dataset_options.dataset={path}" for split in ("train", "eval")
+  )
