@@ -123,9 +123,7 @@ def _grow(cost, matching, paths):
   here = ops.logical_and(_is_at(nearest, length), _column(paths.searching))
   final = ops.logical_or(paths.final, here)
   holder = _pick(matching.holder, nearest)
-  goes_on = ops.logical_and(
-    holder >= 0, ops.logical_not(ops.all(final, axis=1))
-  )
+  done = ops.logical_or(holder < 0, ops.all(final, axis=1))
   return _Paths(
     length=length,
     via=via,

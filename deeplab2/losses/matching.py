@@ -2,9 +2,10 @@
 
 Letters: b batch, k ground-truth masks, n slots.
 
-Both solvers are exact for rectangles of any shape. When an image has more
-masks than there are slots, every slot gets a mask and the masks left over get
-the slot -1. Equal optima may be matched differently by the two.
+Two solvers are exact, for rectangles of any shape. When an image has more masks
+than there are slots, every slot gets a mask and the masks left over get the
+slot -1. Equal optima may be matched differently by the two. The third solver
+makes the original library's choices, its rounding included.
 """
 
 import keras
@@ -12,7 +13,7 @@ import numpy as np
 from keras import ops
 from scipy import optimize
 
-from deeplab2.losses import augmenting_paths
+from deeplab2.losses import augmenting_paths, original_matching
 
 
 def match(similarity, present, solver="host"):
@@ -25,7 +26,9 @@ def match(similarity, present, solver="host"):
     present: b k  bool; the other masks take no part.
     solver: a key of SOLVERS. "host" is SciPy's on the CPU, the fastest by far
       but out of reach of XLA; "compiled" is made of tensor operations with
-      static shapes, for TPUs and fully compiled training steps.
+      static shapes, for TPUs and fully compiled training steps; "original"
+      reproduces published training runs and recordings, on the CPU, and wants
+      the absent masks in their places.
 
   Returns:
     b k  int32 slot of each mask; -1 where absent or left over. No gradient
@@ -50,15 +53,12 @@ def check_solver(solver):
 
 def match_on_host(similarity, present):
   """`match` by scipy.optimize.linear_sum_assignment."""
-  if keras.backend.backend() != "tensorflow":
-    arrays = map(ops.convert_to_numpy, (similarity, present))
-    return ops.convert_to_tensor(_match_arrays(*arrays))
-  import tensorflow as tf
+  return _call_numpy(_best_slots, similarity, present)
 
-  slot = tf.numpy_function(
-    _match_arrays, (similarity, present), tf.int32, stateful=False
-  )
-  return tf.ensure_shape(slot, present.shape)
+
+def match_as_original(similarity, present):
+  """`match` with the rounding of the original library."""
+  return _call_numpy(original_matching.slots_of_masks, similarity, present)
 
 
 def match_compiled(similarity, present):
@@ -66,11 +66,27 @@ def match_compiled(similarity, present):
   return augmenting_paths.assign(-similarity, present)
 
 
-SOLVERS = {"host": match_on_host, "compiled": match_compiled}
+SOLVERS = {
+  "host": match_on_host,
+  "compiled": match_compiled,
+  "original": match_as_original,
+}
 
 
-def _match_arrays(similarity, present):
-  """numpy b k n, b k -> b k."""
+def _call_numpy(function, similarity, present):
+  """Runs a numpy function `b k n, b k -> b k int32` on the host."""
+  if keras.backend.backend() != "tensorflow":
+    arrays = map(ops.convert_to_numpy, (similarity, present))
+    return ops.convert_to_tensor(function(*arrays))
+  import tensorflow as tf
+
+  slot = tf.numpy_function(
+    function, (similarity, present), tf.int32, stateful=False
+  )
+  return tf.ensure_shape(slot, present.shape)
+
+
+def _best_slots(similarity, present):
   slot = np.full(present.shape, -1, np.int32)
   for image, rows in enumerate(map(np.flatnonzero, present)):
     chosen, slots = optimize.linear_sum_assignment(
