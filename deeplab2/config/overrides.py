@@ -37,7 +37,10 @@ def apply_override(message: protobuf_message.Message, path: str, value: str):
   for depth, parent in enumerate(parents):
     message = _step(message, parent, ".".join(parents[: depth + 1]))
   if not isinstance(message, protobuf_message.Message):
-    raise ValueError(f"{path}: expected a field inside an item, such as .0.x.")
+    raise ValueError(
+      f"{path}: expected the number of an item and a field of it, such as "
+      f"{parents[-1]}.0.NAME; got '{value}'."
+    )
   field = _field(message, name, path)
   if is_message(field):
     raise ValueError(
@@ -95,18 +98,16 @@ def _check_alternative(
 def _assign(
   message: protobuf_message.Message, field: Field, path: str, text: str
 ):
-  message.ClearField(field.name)
-  if not text:
-    return
   convert = _CONVERSIONS[field.cpp_type]
-  try:
-    if is_repeated(field):
-      items = [convert(item.strip(), path) for item in text.split(",")]
-      getattr(message, field.name).extend(items)
-    else:
-      setattr(message, field.name, convert(text, path))
-  except OverflowError as error:
-    raise ValueError(f"{path}: out of range; got '{text}'.") from error
+  texts = [part.strip() for part in text.split(",")] if text else []
+  if is_repeated(field):
+    values = [convert(part, path) for part in texts]
+    message.ClearField(field.name)
+    getattr(message, field.name).extend(values)
+  elif text:
+    setattr(message, field.name, convert(text, path))
+  else:
+    message.ClearField(field.name)
 
 
 def _integer(text: str, path: str) -> int:

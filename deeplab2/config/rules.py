@@ -46,7 +46,7 @@ def one_of(*choices) -> Rule:
 
 def all_or_at_least(bound) -> Rule:
   return Rule(
-    f"-1 or {bound} or more", lambda value: value == -1 or value >= bound
+    f"-1, or {bound} and more", lambda value: value == -1 or value >= bound
   )
 
 
