@@ -1,0 +1,69 @@
+"""Checkpoint files: flat maps from a name to an array, written all or nothing.
+
+A checkpoint is a pair of files, `<prefix>.index` and `<prefix>.data-...`, in
+TensorFlow's own format and under the plain names that were given, so that
+`tf.train.list_variables(prefix)` shows what is in it. No Keras object is ever
+handed to `tf.train.Checkpoint`, which loses layers held in lists in silence.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+_DATA = ".data-00000-of-00001"
+_INDEX = ".index"
+
+# What TensorFlow raises on files that are cut short, garbled or gone.
+UNREADABLE = (
+  tf.errors.DataLossError,
+  tf.errors.NotFoundError,
+  tf.errors.OutOfRangeError,
+  tf.errors.InvalidArgumentError,
+)
+
+
+def write(prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
+  """Writes `arrays` under `prefix`; the index, which counts, comes last.
+
+  A process killed at any moment leaves no index, hence no checkpoint.
+  """
+  folder, name = os.path.split(prefix)
+  unfinished = os.path.join(folder, f"unfinished-{name}")
+  with tf.device("CPU:0"):
+    tf.raw_ops.SaveV2(
+      prefix=unfinished,
+      tensor_names=list(arrays),
+      shape_and_slices=[""] * len(arrays),
+      tensors=[tf.constant(a) for a in arrays.values()],
+    )
+  for suffix in (_DATA, _INDEX):
+    tf.io.gfile.rename(unfinished + suffix, prefix + suffix, overwrite=True)
+
+
+def remove(prefix: str) -> None:
+  """Removes the checkpoint, index first, so that no half of it is found."""
+  for suffix in (_INDEX, _DATA):
+    if tf.io.gfile.exists(prefix + suffix):
+      tf.io.gfile.remove(prefix + suffix)
+
+
+def exists(prefix: str) -> bool:
+  """Whether `prefix` names a checkpoint, broken ones included."""
+  return tf.io.gfile.exists(prefix + _INDEX)
+
+
+def shapes(prefix: str) -> dict[str, tuple[int, ...]]:
+  """Name -> shape of all that a checkpoint holds."""
+  reader = tf.train.load_checkpoint(prefix)
+  return {
+    name: tuple(shape)
+    for name, shape in reader.get_variable_to_shape_map().items()
+  }
+
+
+def read(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
+  """The arrays of that name; each is checked against its checksum."""
+  reader = tf.train.load_checkpoint(prefix)
+  return {name: reader.get_tensor(name) for name in names}

@@ -1,0 +1,215 @@
+"""Checkpoints of a training run: strict to load, and the last N are kept.
+
+In a checkpoint, variables of the model are named `model/<path>`, those of an
+optimizer `optimizer/<group>/<path>/<slot>`, and the count of updates done is
+`global_step`.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deeplab2.layers.variable_paths import variables_by_path
+from deeplab2.training import checkpoint_files, optimizers
+
+MODEL = "model/"
+GLOBAL_STEP = "global_step"
+
+
+def model_state(model) -> dict[str, Any]:
+  """Checkpoint name -> variable, for every variable of the model."""
+  return {MODEL + p: v for p, v in variables_by_path(model).items()}
+
+
+def training_state(model, groups, global_step) -> dict[str, Any]:
+  """Checkpoint name -> variable, for all that a resumed run must find again."""
+  state = model_state(model) | {GLOBAL_STEP: global_step}
+  for group in groups:
+    for name, variable in optimizers.optimizer_state(group).items():
+      state[f"optimizer/{group.name}/{name}"] = variable
+  return state
+
+
+def save(prefix: str, state: Mapping[str, Any]) -> None:
+  """Writes the present values of `state`, all or nothing."""
+  values = {name: _value(variable) for name, variable in state.items()}
+  checkpoint_files.write(prefix, values)
+
+
+def load(
+  prefix: str,
+  state: Mapping[str, Any],
+  *,
+  afresh: Iterable[str] = (),
+  ignore: Iterable[str] = (),
+) -> list[str]:
+  """Assigns to every variable of `state` what the checkpoint says it was.
+
+  Nothing is assigned unless everything fits.
+
+  Args:
+    prefix: of the checkpoint's files.
+    state: checkpoint name -> variable.
+    afresh: patterns (from the start of a name) of variables that keep the
+      values they have, whatever the checkpoint holds.
+    ignore: patterns of names that the checkpoint may hold besides.
+
+  Returns:
+    The names that were left afresh.
+
+  Raises:
+    ValueError: variables are missing, unexpected or of another shape; all are
+      listed.
+  """
+  kept = [name for name in state if _matches(name, afresh)]
+  wanted = {name: v for name, v in state.items() if name not in set(kept)}
+  found = {
+    name: shape
+    for name, shape in checkpoint_files.shapes(prefix).items()
+    if name in wanted or not _matches(name, (*afresh, *ignore))
+  }
+  _check_layout(prefix, {n: tuple(v.shape) for n, v in wanted.items()}, found)
+  values = checkpoint_files.read(prefix, wanted)
+  for name, variable in wanted.items():
+    variable.assign(values[name])
+  return kept
+
+
+def load_checkpoint(model, path: str) -> str:
+  """Loads a model's variables, every one of them, from a checkpoint.
+
+  Args:
+    model: a keras.Model whose variables exist.
+    path: prefix of a checkpoint, or a directory, for its newest one.
+
+  Returns:
+    The prefix of what was loaded.
+
+  Raises:
+    ValueError: there is no checkpoint, or it does not fit the model exactly.
+  """
+  prefix = resolve(path)
+  load(prefix, model_state(model), ignore=("optimizer/", GLOBAL_STEP))
+  return prefix
+
+
+def resolve(path: str) -> str:
+  """A checkpoint's prefix, of a prefix or of a directory with checkpoints.
+
+  Raises:
+    ValueError: there is none.
+  """
+  path = str(path).removesuffix(".index")
+  steps = checkpoint_steps(path)
+  if steps:
+    return os.path.join(path, f"ckpt-{steps[-1]}")
+  if checkpoint_files.exists(path):
+    return path
+  raise ValueError(
+    "checkpoint: expected the prefix of one, such as runs/demo/ckpt-1000, or a"
+    f" directory that holds some; found none at {path}."
+  )
+
+
+def _value(variable) -> np.ndarray:
+  tensor = variable.value if isinstance(variable, keras.Variable) else variable
+  return tensor.numpy()
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+  return any(re.match(pattern, name) for pattern in patterns)
+
+
+def _check_layout(prefix, wanted, found) -> None:
+  """Raises a ValueError that lists all differences, if there are any."""
+  missing = sorted(set(wanted) - set(found))
+  unexpected = sorted(set(found) - set(wanted))
+  misshapen = [
+    f"{name}: {list(shape)} in the model, {list(found[name])} in the file"
+    for name, shape in sorted(wanted.items())
+    if name in found and found[name] != shape
+  ]
+  if missing or unexpected or misshapen:
+    raise ValueError(
+      f"checkpoint {prefix}: does not fit the model."
+      + _listing("Missing in the file", missing)
+      + _listing("Unexpected in the file", unexpected)
+      + _listing("Of another shape", misshapen)
+    )
+
+
+def _listing(title: str, names: list[str], limit: int = 50) -> str:
+  if not names:
+    return ""
+  rest = len(names) - limit
+  lines = names[:limit] + ([f"... and {rest} more"] if rest > 0 else [])
+  return f"\n{title} ({len(names)}):\n  " + "\n  ".join(lines)
+
+
+class CheckpointFolder:
+  """The checkpoints `ckpt-<step>` of a run, of which the last few are kept."""
+
+  def __init__(self, directory: str, state: Mapping[str, Any], *, keep: int = 5):
+    """Args:
+    directory: of the run; made when the first checkpoint is saved.
+    state: checkpoint name -> variable, as `training_state` gives it.
+    keep: how many of the newest checkpoints stay; the others are removed.
+    """
+    self.directory = str(directory)
+    self._state = state
+    self._keep = keep
+
+  def steps(self) -> list[int]:
+    """The steps of which there is a checkpoint, ascending."""
+    return checkpoint_steps(self.directory)
+
+  def prefix(self, step: int) -> str:
+    """Where the checkpoint of that step is, or would be."""
+    return os.path.join(self.directory, f"ckpt-{step}")
+
+  def save(self, step: int) -> str:
+    """Saves the state as that of `step`; returns the prefix."""
+    tf.io.gfile.makedirs(self.directory)
+    save(self.prefix(step), self._state)
+    for old in self.steps()[: -self._keep]:
+      checkpoint_files.remove(self.prefix(old))
+    self._announce()
+    return self.prefix(step)
+
+  def restore_newest(self, log=print) -> int | None:
+    """Loads the newest checkpoint that can be read; returns its step, or None.
+
+    One that is cut short or garbled is passed over, and `log` gets a line that
+    says so. One that does not fit the model stops the run.
+    """
+    for step in reversed(self.steps()):
+      try:
+        load(self.prefix(step), self._state)
+        return step
+      except checkpoint_files.UNREADABLE as error:
+        reason = str(error).splitlines()[0]
+        log(f"Skipped {self.prefix(step)}, which cannot be read: {reason}")
+    return None
+
+  def _announce(self) -> None:
+    """Tells other programs, through the file that TensorFlow reads."""
+    prefixes = [self.prefix(step) for step in self.steps()]
+    tf.compat.v1.train.update_checkpoint_state(
+      self.directory, prefixes[-1], prefixes
+    )
+
+
+def checkpoint_steps(directory: str) -> list[int]:
+  """The steps of the checkpoints in a directory, ascending."""
+  if not tf.io.gfile.isdir(directory):
+    return []
+  found = (
+    re.fullmatch(r"ckpt-(\d+)\.index", name)
+    for name in tf.io.gfile.listdir(directory)
+  )
+  return sorted(int(match[1]) for match in found if match)

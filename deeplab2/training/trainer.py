@@ -1,0 +1,236 @@
+"""The training step, on orbit.
+
+One step, on every device ("replica") at once:
+  1. run the model on the device's part of the batch, and the losses;
+  2. divide by the global batch, differentiate, sum over the devices;
+  3. add weight decay, measure the joint norm, clip;
+  4. if all of it is finite, let each optimizer update its group; if not,
+     undo what the forward pass left behind and halt.
+The steps of one call to `train` run in one graph, without the host, until they
+are done or the run is halted.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import orbit
+import tensorflow as tf
+
+from deeplab2.layers.variable_paths import variables_by_path
+from deeplab2.training import gradients as gradients_lib
+from deeplab2.training import optimizers, strategies
+from deeplab2.training.nonfinite import Failure
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepOptions:
+  """What a step needs to know besides model, data and optimizers.
+
+  Attributes:
+    batch_size: images in a step, over all devices.
+    seed: root of the random numbers that losses draw.
+    weight_decay: factor of L2 regularisation of the kernels.
+    clip_norm: longest joint gradient; None leaves gradients as they are.
+    jit_compile: compile model, losses and gradients with XLA.
+  """
+
+  batch_size: int
+  seed: int = 0
+  weight_decay: float = 0.0
+  clip_norm: float | None = None
+  jit_compile: bool = False
+
+
+class _Outcome(NamedTuple):
+  """What a replica knows after the backward pass; alike on all, bar the last."""
+
+  gradients: list  # of all groups' variables, ready to apply
+  terms: dict  # name -> mean over the batch
+  squared_norms: tf.Tensor  # one for each variable
+  finite: tf.Tensor  # bool
+  before: list  # the variables that a forward pass changes, before it
+
+
+class Trainer(orbit.StandardTrainer):
+  """Trains a meta-architecture's model; see the module's docstring."""
+
+  def __init__(self, architecture, groups, dataset, global_step, options):
+    """Args:
+    architecture: the MetaArchitecture, built in the strategy's scope.
+    groups: from `build_parameter_groups`, built in the scope as well.
+    dataset: of Batch, endless.
+    global_step: int64 variable that counts the updates.
+    options: StepOptions.
+    """
+    self._strategy = tf.distribute.get_strategy()
+    super().__init__(_distributed(self._strategy, dataset))
+    self._architecture = architecture
+    self._groups = groups
+    self._global_step = global_step
+    self._options = options
+    self._paths = [p for group in groups for p in group.variables]
+    self._variables = [v for g in groups for v in g.variables.values()]
+    self._statistics = architecture.model.non_trainable_variables
+    if options.jit_compile:
+      # Sums over devices cannot cross a compiled function: one device only.
+      self._learn = tf.function(self._learn, jit_compile=True)
+    with tf.device("CPU:0"):
+      self._halted = tf.Variable(False, trainable=False)
+      self._failed = tf.Variable(False, trainable=False)
+      self._steps = tf.Variable(0.0, trainable=False)
+      self._norms = tf.Variable(tf.zeros(len(self._paths)), trainable=False)
+    self._sums = {}
+    self._last = {}
+
+  def halt(self) -> None:
+    """Ends the running call of `train` after the step it is at."""
+    self._halted.assign(True)
+
+  @property
+  def halted(self) -> bool:
+    """Whether `halt` was called, or a step failed."""
+    return bool(self._halted.numpy())
+
+  @property
+  def failure(self) -> Failure | None:
+    """The step that was not finite and therefore not taken, if there is one."""
+    if not self._failed.numpy():
+      return None
+    step = int(self._global_step.numpy())
+    return Failure(
+      step=step,
+      terms={name: float(v.numpy()) for name, v in self._last.items()},
+      squared_norms=dict(zip(self._paths, self._norms.numpy(), strict=True)),
+      learning_rates={g.name: float(g.schedule(step)) for g in self._groups},
+    )
+
+  def create_train_loop_fn(self):
+    """A graph that takes up to `num_steps` steps, and fewer when halted."""
+
+    def more(done, num_steps):
+      return (done < num_steps) & ~self._halted.read_value()
+
+    @tf.function
+    def loop(iterator, num_steps):
+      def body(done):
+        self.train_step(iterator)
+        return (done + 1,)
+
+      tf.while_loop(lambda done: more(done, num_steps), body, (0,))
+
+    return loop
+
+  def train_loop_begin(self):
+    """Starts the means of the terms anew."""
+    self._steps.assign(0.0)
+    for total in self._sums.values():
+      total.assign(0.0)
+
+  def train_loop_end(self):
+    """The means of the terms over the steps taken; empty if none was."""
+    steps = float(self._steps.numpy())
+    if not steps:
+      return {}
+    return {name: float(s.numpy()) / steps for name, s in self._sums.items()}
+
+  def train_step(self, iterator):
+    """Takes one step, in the cross-replica context."""
+    outcome = self._strategy.run(self._measure, args=next(iterator))
+    terms = tf.nest.map_structure(
+      lambda term: strategies.first_value(self._strategy, term), outcome.terms
+    )
+    self._make_sums(terms)
+    tf.cond(
+      strategies.first_value(self._strategy, outcome.finite),
+      lambda: self._accept(outcome, terms),
+      lambda: self._refuse(outcome, terms),
+    )
+
+  def _measure(self, image, targets) -> _Outcome:
+    """Steps 1 to 3 of the module's docstring, in the replica context."""
+    replica = tf.distribute.get_replica_context()
+    before = [tf.identity(v.value) for v in self._statistics]
+    step = tf.cast(self._global_step.read_value(), tf.int32)
+    seed = tf.random.experimental.stateless_fold_in(
+      tf.stack([self._options.seed, step]), replica.replica_id_in_sync_group
+    )
+    gradients, terms = self._learn(image, targets, seed)
+    gradients, terms = replica.all_reduce(
+      tf.distribute.ReduceOp.SUM, (gradients, terms)
+    )
+    gradients = gradients_lib.with_weight_decay(
+      gradients,
+      self._variables,
+      [optimizers.is_kernel(path) for path in self._paths],
+      self._options.weight_decay,
+    )
+    squared_norms = gradients_lib.squared_norms(gradients)
+    norm = tf.sqrt(tf.reduce_sum(squared_norms))
+    return _Outcome(
+      gradients=gradients_lib.clipped(gradients, norm, self._options.clip_norm),
+      terms=terms | {"gradient_norm": norm},
+      squared_norms=squared_norms,
+      finite=tf.reduce_all(tf.math.is_finite([norm, *terms.values()])),
+      before=before,
+    )
+
+  def _learn(self, image, targets, seed):
+    """Gradients and terms of the part of the batch that is on this device."""
+    batch_size = self._options.batch_size
+    with tf.GradientTape() as tape:
+      prediction = self._architecture.model(image, training=True, seed=seed)
+      losses = self._architecture.loss(prediction, targets, seed=seed)
+      terms = {
+        name: tf.reduce_sum(loss) / batch_size for name, loss in losses.items()
+      }
+    gradients = tape.gradient(
+      terms["total_loss"], [v.value for v in self._variables]
+    )
+    gradients_lib.check_all_reached(self._paths, gradients)
+    return gradients, terms
+
+  def _accept(self, outcome, terms):
+    self._strategy.run(self._apply, args=(outcome.gradients,))
+    self._global_step.assign_add(1)
+    self._steps.assign_add(1.0)
+    for name, value in terms.items():
+      self._sums[name].assign_add(value)
+
+  def _apply(self, gradients):
+    """Updates every group, in the replica context."""
+    start = 0
+    for group in self._groups:
+      end = start + len(group.variables)
+      group.optimizer.apply(
+        gradients[start:end], list(group.variables.values())
+      )
+      start = end
+
+  def _refuse(self, outcome, terms):
+    self._strategy.run(self._undo, args=(outcome.before,))
+    self._norms.assign(
+      strategies.first_value(self._strategy, outcome.squared_norms)
+    )
+    for name, value in terms.items():
+      self._last[name].assign(value)
+    self._failed.assign(True)
+    self._halted.assign(True)
+
+  def _undo(self, before):
+    """Takes back what the forward pass changed, in the replica context."""
+    for variable, value in zip(self._statistics, before, strict=True):
+      variable.assign(value)
+
+  def _make_sums(self, terms):
+    """Makes the variables behind the means, outside the graph being traced."""
+    with tf.init_scope(), tf.device("CPU:0"):
+      for name in terms:
+        if name not in self._sums:
+          self._sums[name] = tf.Variable(0.0, trainable=False)
+          self._last[name] = tf.Variable(0.0, trainable=False)
+
+
+def _distributed(strategy, dataset):
+  """What a step reads; names stay behind, no device can hold a string."""
+  numbers = dataset.map(lambda batch: (batch.image, batch.targets))
+  return strategy.experimental_distribute_dataset(numbers)
