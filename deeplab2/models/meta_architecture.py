@@ -19,7 +19,8 @@ class MetaArchitecture:
 
   Attributes:
     model: a keras.Model with its variables, called as
-      `model(image, training=False, auxiliary=True)` on images of 0..255.
+      `model(image, training=False, auxiliary=True, seed=None)` on images of
+      0..255. `seed`, an int32 pair, is the source of what training drops.
     dataset: the DatasetDescription it was built for.
     loss: `loss(prediction, targets, seed=None)` -> name -> b float32, with
       "total_loss" their sum. `seed` is an int32 pair for losses that sample.
