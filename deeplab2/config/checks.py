@@ -15,11 +15,37 @@ from deeplab2.config.dataset_rules import (
   size_problems,
 )
 from deeplab2.config.field_rules import FIELD_RULES, FILE_RULES
-from deeplab2.config.fields import Field, is_repeated, set_leaves
+from deeplab2.config.fields import (
+  Field,
+  is_repeated,
+  is_set,
+  set_leaves,
+  value_at,
+)
 from deeplab2.config.max_deeplab_rules import max_deeplab_problems
-from deeplab2.config.rules import broken_rules, problem
+from deeplab2.config.rules import broken_rules, problem, show
 
 META_ARCHITECTURES = {"max_deeplab": max_deeplab_problems}
+
+_SOLVER = "trainer_options.solver_options"
+_EVALUATOR = "evaluator_options"
+_POLY = (f"{_SOLVER}.learning_policy", "poly")
+
+# Option -> the option and the value without which it has no effect.
+SWITCHES = {
+  f"{_SOLVER}.clip_gradient_norm": (f"{_SOLVER}.use_gradient_clipping", True),
+  f"{_SOLVER}.adamw_weight_decay": (f"{_SOLVER}.optimizer", "adamw"),
+  f"{_SOLVER}.poly_learning_power": _POLY,
+  f"{_SOLVER}.poly_end_learning_rate": _POLY,
+  f"{_EVALUATOR}.transformer_class_confidence_threshold": (
+    f"{_EVALUATOR}.transformer_post_processing",
+    "pixelwise",
+  ),
+  f"{_EVALUATOR}.maskwise_postprocessing": (
+    f"{_EVALUATOR}.transformer_post_processing",
+    "maskwise",
+  ),
+}
 
 
 def complete_and_check(
@@ -45,6 +71,7 @@ def complete_and_check(
   )
   problems += _not_finite(experiment)
   problems += _trainer_problems(experiment.trainer_options)
+  problems += _switched_off(experiment)
   problems += _data_problems(experiment)
   if len(datasets) == 2:
     problems += class_problems(datasets)
@@ -89,30 +116,14 @@ def _trainer_problems(options: TrainerOptions) -> Iterator[str]:
       f"a multiple of steps_per_loop, {options.steps_per_loop}",
       options.save_summaries_steps,
     )
-  solver, path = options.solver_options, "trainer_options.solver_options"
-  if solver.warmup_steps > solver.training_number_of_steps:
-    yield problem(
-      f"{path}.warmup_steps",
-      f"at most training_number_of_steps, {solver.training_number_of_steps}",
-      solver.warmup_steps,
-    )
-  for name, condition, acts in (
-    (
-      "clip_gradient_norm",
-      "use_gradient_clipping",
-      solver.use_gradient_clipping,
-    ),
-    ("adamw_weight_decay", "optimizer 'adamw'", solver.optimizer == "adamw"),
-    ("poly_learning_power", "learning_policy 'poly'", _is_poly(solver)),
-    ("poly_end_learning_rate", "learning_policy 'poly'", _is_poly(solver)),
-  ):
-    if solver.HasField(name) and not acts:
-      value = getattr(solver, name)
-      yield problem(f"{path}.{name}", f"unset without {condition}", value)
 
 
-def _is_poly(solver) -> bool:
-  return solver.learning_policy == "poly"
+def _switched_off(experiment: ExperimentOptions) -> Iterator[str]:
+  """Options that only act when another one has a certain value."""
+  for path, (switch, value) in SWITCHES.items():
+    wanted = f"unset without {switch.rpartition('.')[2]}: {show(value)}"
+    if is_set(experiment, path) and value_at(experiment, switch) != value:
+      yield problem(path, wanted, value_at(experiment, path))
 
 
 def _weight_problems(options: DatasetOptions, path: str) -> Iterator[str]:

@@ -66,7 +66,7 @@ TRAINER_RULES = {
   "precision": one_of("float32", "mixed_bfloat16"),
   "solver_options.batchnorm_momentum": _BELOW_ONE,
   "solver_options.batchnorm_epsilon": above(0),
-  "solver_options.learning_policy": one_of("poly", "cosine"),
+  "solver_options.learning_policy": one_of("poly", "cosine", "constant"),
   "solver_options.base_learning_rate": above(0),
   "solver_options.poly_learning_power": above(0),
   "solver_options.poly_end_learning_rate": at_least(0),
@@ -87,6 +87,16 @@ EVALUATOR_RULES = {
   "thing_area_limit": at_least(0),
   "transformer_class_confidence_threshold": within(0, 1),
   "pixel_confidence_threshold": within(0, 1),
+  "transformer_post_processing": one_of("pixelwise", "maskwise"),
+  "maskwise_postprocessing.transformer_class_confidence_threshold_thing": (
+    within(0, 1)
+  ),
+  "maskwise_postprocessing.transformer_class_confidence_threshold_stuff": (
+    within(0, 1)
+  ),
+  "maskwise_postprocessing.overlapping_threshold": within(0, 1),
+  "maskwise_postprocessing.reorder_class_weight": at_least(0),
+  "maskwise_postprocessing.reorder_mask_weight": at_least(0),
   "num_vis_samples": at_least(0),
 }
 

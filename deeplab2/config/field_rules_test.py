@@ -47,7 +47,11 @@ def test_both_splits_have_the_same_rules():
       "'float16'",
       "one of 'float32', 'mixed_bfloat16'",
     ),
-    (f"{SOLVER}.learning_policy", "'step'", "one of 'poly', 'cosine'"),
+    (
+      f"{SOLVER}.learning_policy",
+      "'step'",
+      "one of 'poly', 'cosine', 'constant'",
+    ),
     (f"{SOLVER}.training_number_of_steps", "0", "1 or more"),
     (f"{SOLVER}.batchnorm_momentum", "1", "0 or more and less than 1"),
     (
@@ -61,6 +65,11 @@ def test_both_splits_have_the_same_rules():
       "one of 'constant', 'linear'",
     ),
     ("evaluator_options.pixel_confidence_threshold", "1.5", "0 to 1"),
+    (
+      "evaluator_options.transformer_post_processing",
+      "'slotwise'",
+      "one of 'pixelwise', 'maskwise'",
+    ),
     ("evaluator_options.eval_steps", "0", "-1, or 1 and more"),
   ],
 )

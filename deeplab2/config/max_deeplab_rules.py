@@ -47,7 +47,6 @@ RULES = {
   f"{_LOSSES}.pq_style_loss.weight": at_least(0),
   f"{_LOSSES}.mask_id_cross_entropy_loss.weight": at_least(0),
   f"{_LOSSES}.instance_discrimination_loss.weight": at_least(0),
-  "evaluator_options.transformer_post_processing": one_of("pixelwise"),
 }
 
 RULES_WHERE_SET = {
@@ -104,7 +103,6 @@ WITHOUT_EFFECT = {
       ("top_k_percent", "only semantic_loss picks pixels"),
     )
   },
-  "evaluator_options.maskwise_postprocessing": "masks are merged pixelwise",
   "evaluator_options.center_score_threshold": _NO_CENTERS,
   "evaluator_options.nms_kernel": _NO_CENTERS,
   "evaluator_options.keep_k_centers": _NO_CENTERS,

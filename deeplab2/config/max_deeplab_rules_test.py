@@ -68,11 +68,6 @@ def test_an_option_without_effect_is_refused_with_the_reason(complaint, path):
     (f"{LOSSES}.semantic_loss.top_k_percent", "0", "more than 0 and at most 1"),
     (f"{LOSSES}.pq_style_loss.weight", "-1", "0 or more"),
     (
-      "evaluator_options.transformer_post_processing",
-      "'maskwise'",
-      "'pixelwise'",
-    ),
-    (
       f"{BACKBONE}.num_mask_slots",
       "256",
       "less than 256, the divisor of 'small'",
