@@ -2,6 +2,7 @@
 # A machine needs git, make and Python 3.11, 3.12 or 3.13; uv is used if there.
 
 VENV := .venv
+DEMO := demo
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
@@ -17,6 +18,14 @@ help:
 
 test: $(READY)
 	$(RUN) -m pytest $(ARGS)
+
+demo: $(READY)
+	$(RUN) data/build_shapes_data.py --output_dir=$(DEMO)/coco
+	$(RUN) data/build_coco_data.py --coco_root=$(DEMO)/coco \
+	  --output_dir=$(DEMO)/records
+	$(RUN) trainer/train.py --config_file=max_deeplab_tiny \
+	  --mode=train_and_eval --model_dir=$(DEMO)/model \
+	  --set DATA_DIR=$(DEMO)/records
 
 check: $(READY)
 	$(RUN) -m ruff check .
@@ -36,7 +45,7 @@ protos:
 	  deeplab2/config/*.proto
 
 clean:
-	rm -rf $(VENV) build demo *.egg-info
+	rm -rf $(VENV) $(DEMO) build *.egg-info
 
 $(READY): setup.py pyproject.toml
 	./.ci/environment $(VENV)

@@ -40,4 +40,4 @@ def experiment_from_flags(
       _FLAGS.config_file, overrides=_FLAGS.set, search_files=search_files
     )
   except ValueError as error:
-    sys.exit(f"{error}")
+    sys.exit(f"error: {error}")

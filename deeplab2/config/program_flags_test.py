@@ -44,7 +44,9 @@ def test_a_wrong_config_ends_the_program_with_one_line(tmp_path):
   )
   assert done.returncode == 1
   assert done.stdout == ""
-  assert done.stderr == "trainer_options.seed: expected 0 or more; got -1.\n"
+  assert done.stderr == (
+    "error: trainer_options.seed: expected 0 or more; got -1.\n"
+  )
 
 
 def test_a_config_has_to_be_named(tmp_path):
