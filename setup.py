@@ -17,7 +17,6 @@ HERE = pathlib.Path(__file__).parent
 REQUIRES = [
   "absl-py>=2.0",
   "keras>=3.15,<3.16",
-  "matplotlib>=3.8",
   "numpy>=1.26",
   "Pillow>=10.1",
   "protobuf>=5.28,<8",
