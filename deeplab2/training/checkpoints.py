@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deeplab2.interop.original_keys import SUFFIX, original_key
 from deeplab2.layers.variable_paths import variables_by_path
-from deeplab2.training import checkpoint_files, optimizers
+from deeplab2.training import checkpoint_files, files, optimizers
 
 MODEL = "model/"
 GLOBAL_STEP = "global_step"
@@ -42,50 +43,41 @@ def save(prefix: str, state: Mapping[str, Any]) -> None:
 
 
 def load(
-  prefix: str,
-  state: Mapping[str, Any],
-  *,
-  afresh: Iterable[str] = (),
-  ignore: Iterable[str] = (),
-) -> list[str]:
+  prefix: str, state: Mapping[str, Any], *, ignore: Iterable[str] = ()
+) -> None:
   """Assigns to every variable of `state` what the checkpoint says it was.
 
   Nothing is assigned unless everything fits.
 
   Args:
     prefix: of the checkpoint's files.
-    state: checkpoint name -> variable.
-    afresh: patterns (from the start of a name) of variables that keep the
-      values they have, whatever the checkpoint holds.
+    state: name in the checkpoint -> variable.
     ignore: patterns of names that the checkpoint may hold besides.
-
-  Returns:
-    The names that were left afresh.
 
   Raises:
     ValueError: variables are missing, unexpected or of another shape; all are
       listed.
   """
-  kept = [name for name in state if _matches(name, afresh)]
-  wanted = {name: v for name, v in state.items() if name not in set(kept)}
   found = {
     name: shape
     for name, shape in checkpoint_files.shapes(prefix).items()
-    if name in wanted or not _matches(name, (*afresh, *ignore))
+    if name in state or not _matches(name, ignore)
   }
-  _check_layout(prefix, {n: tuple(v.shape) for n, v in wanted.items()}, found)
-  values = checkpoint_files.read(prefix, wanted)
-  for name, variable in wanted.items():
+  _check_layout(prefix, {n: tuple(v.shape) for n, v in state.items()}, found)
+  values = checkpoint_files.read(prefix, state)
+  for name, variable in state.items():
     variable.assign(values[name])
-  return kept
 
 
-def load_checkpoint(model, path: str) -> str:
+def load_checkpoint(model, path: str, *, afresh: Iterable[str] = ()) -> str:
   """Loads a model's variables, every one of them, from a checkpoint.
 
   Args:
     model: a keras.Model whose variables exist.
-    path: prefix of a checkpoint, or a directory, for its newest one.
+    path: prefix of a checkpoint, ours or the original library's, or a
+      directory, for its newest one.
+    afresh: patterns of paths of variables that keep the values they have,
+      whatever the checkpoint holds.
 
   Returns:
     The prefix of what was loaded.
@@ -94,8 +86,34 @@ def load_checkpoint(model, path: str) -> str:
     ValueError: there is no checkpoint, or it does not fit the model exactly.
   """
   prefix = resolve(path)
-  load(prefix, model_state(model), ignore=("optimizer/", GLOBAL_STEP))
+  names = {path: name for name, path in _model_names(prefix, model).items()}
+  state, kept = {}, []
+  for path, variable in variables_by_path(model).items():
+    if _matches(path, afresh):
+      kept.append(re.escape(names[path]))
+    else:
+      state[names[path]] = variable
+  load(prefix, state, ignore=(*_BESIDES_THE_MODEL, *kept))
   return prefix
+
+
+# What checkpoints hold besides the model: ours, then the original library's.
+_BESIDES_THE_MODEL = (
+  "optimizer/",
+  GLOBAL_STEP,
+  "backbone_optimizer/",
+  "save_counter/",
+  "_CHECKPOINTABLE_OBJECT_GRAPH",
+  r".*/\.OPTIMIZER_SLOT/",
+)
+
+
+def _model_names(prefix: str, model) -> dict[str, str]:
+  """Name in the checkpoint -> path in the model, for either library's files."""
+  names = checkpoint_files.shapes(prefix)
+  if any(name.endswith(SUFFIX) for name in names):
+    return {original_key(p) + SUFFIX: p for p in variables_by_path(model)}
+  return {MODEL + p: p for p in variables_by_path(model)}
 
 
 def resolve(path: str) -> str:
@@ -108,6 +126,8 @@ def resolve(path: str) -> str:
   steps = checkpoint_steps(path)
   if steps:
     return os.path.join(path, f"ckpt-{steps[-1]}")
+  if tf.io.gfile.isdir(path):
+    path = tf.train.latest_checkpoint(path) or path
   if checkpoint_files.exists(path):
     return path
   raise ValueError(
@@ -154,7 +174,9 @@ def _listing(title: str, names: list[str], limit: int = 50) -> str:
 class CheckpointFolder:
   """The checkpoints `ckpt-<step>` of a run, of which the last few are kept."""
 
-  def __init__(self, directory: str, state: Mapping[str, Any], *, keep: int = 5):
+  def __init__(
+    self, directory: str, state: Mapping[str, Any], *, keep: int = 5
+  ):
     """Args:
     directory: of the run; made when the first checkpoint is saved.
     state: checkpoint name -> variable, as `training_state` gives it.
@@ -197,11 +219,12 @@ class CheckpointFolder:
     return None
 
   def _announce(self) -> None:
-    """Tells other programs, through the file that TensorFlow reads."""
-    prefixes = [self.prefix(step) for step in self.steps()]
-    tf.compat.v1.train.update_checkpoint_state(
-      self.directory, prefixes[-1], prefixes
-    )
+    """Writes the list that `tf.train.latest_checkpoint` and others read."""
+    names = [f'"ckpt-{step}"' for step in self.steps()]
+    lines = [f"model_checkpoint_path: {names[-1]}"]
+    lines += [f"all_model_checkpoint_paths: {name}" for name in names]
+    path = os.path.join(self.directory, "checkpoint")
+    files.write_whole(path, "\n".join(lines) + "\n")
 
 
 def checkpoint_steps(directory: str) -> list[int]:

@@ -14,6 +14,7 @@ from deeplab2.config import config_pb2
 from deeplab2.datasets import DatasetDescription
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
 from deeplab2.models import MetaArchitecture
+from deeplab2.training.truth import Truth
 
 STRIDE = 4
 SIZE = (17, 33)
@@ -23,7 +24,7 @@ DATASET = DatasetDescription(
   name="colors",
   ignore_label=0,
   divisor=256,
-  thing_ids=(2,),
+  thing_ids=(),
   class_names=("void", "red", "green", "blue"),
   colors=COLORS,
   category_ids=(None, 7, 8, 9),
@@ -35,7 +36,9 @@ class ColorModel(keras.Model):
 
   def __init__(self, norm):
     super().__init__(name="color_model")
-    self.encoder = keras.layers.Conv2D(8, STRIDE + 1, STRIDE, "same")
+    self.encoder = keras.layers.Conv2D(
+      8, STRIDE + 1, STRIDE, "same", use_bias=False
+    )
     self.norm = BatchNorm(norm)
     self.mask_head = keras.layers.Conv2D(DATASET.num_classes, 1)
     self.class_head = keras.layers.Dense(3)
@@ -157,3 +160,22 @@ def eval_batches(options, images: int = 7) -> tf.data.Dataset:
     lambda step: tf.nest.map_structure(lambda x: x[0], batch(step, 1))
   )
   return singles.batch(options.batch_size)
+
+
+class Data:
+  """As `deeplab2.training.data.RecordData`."""
+
+  def __init__(self, options, dataset):
+    del dataset
+    self._options = options
+
+  def train(self, start_step: int = 0) -> tf.data.Dataset:
+    return train_batches(self._options.train_dataset_options, start_step)
+
+  def eval(self) -> tf.data.Dataset:
+    return eval_batches(self._options.eval_dataset_options)
+
+  def truths(self):
+    maps = [batch.targets.panoptic.numpy() for batch in self.eval()]
+    panoptic = np.concatenate(maps)
+    return lambda i: Truth(panoptic[i], np.zeros_like(panoptic[i], bool))

@@ -7,9 +7,7 @@ import tensorflow as tf
 
 def check_all_reached(paths: Sequence[str], gradients) -> None:
   """Raises a ValueError that names the variables no loss depends on."""
-  unreached = [
-    p for p, g in zip(paths, gradients, strict=True) if g is None
-  ]
+  unreached = [p for p, g in zip(paths, gradients, strict=True) if g is None]
   if unreached:
     raise ValueError(
       "gradients: expected every trained variable to influence total_loss;"

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import orbit
 import tensorflow as tf
 
-from deeplab2.layers.variable_paths import variables_by_path
 from deeplab2.training import gradients as gradients_lib
 from deeplab2.training import optimizers, strategies
 from deeplab2.training.nonfinite import Failure
@@ -42,7 +41,7 @@ class StepOptions:
 
 
 class _Outcome(NamedTuple):
-  """What a replica knows after the backward pass; alike on all, bar the last."""
+  """What a replica knows after the backward pass; only `before` is its own."""
 
   gradients: list  # of all groups' variables, ready to apply
   terms: dict  # name -> mean over the batch
@@ -87,6 +86,15 @@ class Trainer(orbit.StandardTrainer):
     self._halted.assign(True)
 
   @property
+  def step(self) -> int:
+    """Updates done."""
+    return int(self._global_step.numpy())
+
+  def learning_rates(self) -> dict[str, float]:
+    """Group -> the rate that its next update would have."""
+    return {g.name: float(g.schedule(self.step)) for g in self._groups}
+
+  @property
   def halted(self) -> bool:
     """Whether `halt` was called, or a step failed."""
     return bool(self._halted.numpy())
@@ -96,12 +104,11 @@ class Trainer(orbit.StandardTrainer):
     """The step that was not finite and therefore not taken, if there is one."""
     if not self._failed.numpy():
       return None
-    step = int(self._global_step.numpy())
     return Failure(
-      step=step,
+      step=self.step,
       terms={name: float(v.numpy()) for name, v in self._last.items()},
       squared_norms=dict(zip(self._paths, self._norms.numpy(), strict=True)),
-      learning_rates={g.name: float(g.schedule(step)) for g in self._groups},
+      learning_rates=self.learning_rates(),
     )
 
   def create_train_loop_fn(self):

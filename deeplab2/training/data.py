@@ -1,0 +1,38 @@
+"""Where a run's batches and labels come from."""
+
+import tensorflow as tf
+
+from deeplab2.datasets.records import RecordIndex
+from deeplab2.input import pipeline
+from deeplab2.training.truth import RecordTruths
+
+
+class RecordData:
+  """The TFRecords that an experiment names."""
+
+  def __init__(self, experiment, dataset):
+    self._experiment = experiment
+    self._dataset = dataset
+
+  def train(self, start_step: int = 0) -> tf.data.Dataset:
+    """Batches from that of `start_step` on, without end."""
+    return pipeline.train_batches(
+      self._experiment.train_dataset_options,
+      self._dataset,
+      self._experiment.trainer_options.seed,
+      start_step,
+    )
+
+  def eval(self) -> tf.data.Dataset:
+    """Batches of the evaluation, each image once."""
+    return pipeline.eval_batches(
+      self._experiment.eval_dataset_options, self._dataset
+    )
+
+  def truths(self):
+    """Number of an image of `eval` -> its Truth; None without labels."""
+    options = self._experiment.eval_dataset_options
+    if not options.decode_groundtruth_label:
+      return None
+    index = RecordIndex.from_patterns(options.file_pattern)
+    return RecordTruths(index, self._dataset)

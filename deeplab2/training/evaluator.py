@@ -1,0 +1,224 @@
+"""Evaluation of a model on a set of images, on orbit.
+
+Losses are taken at the size that the model sees. Panoptic maps go back to the
+size of each image and are scored there, as the benchmarks do.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import orbit
+import tensorflow as tf
+
+from deeplab2.metrics.panoptic_quality import PanopticQuality
+from deeplab2.metrics.panoptic_quality_result import PanopticQualityResult
+from deeplab2.training import strategies
+from deeplab2.training.truth import Truth
+
+
+class Scored(NamedTuple):
+  """One evaluated image."""
+
+  name: str
+  image: np.ndarray  # H W 3  uint8, as the model saw it, without padding
+  size: tuple[int, int]  # h w of the image in the records
+  prediction: np.ndarray  # h w  int32 panoptic ids
+  truth: Truth | None  # None where the images have no labels
+
+
+class Observer(Protocol):
+  """Something that looks at every image of an evaluation."""
+
+  def start(self) -> None:
+    """An evaluation begins."""
+
+  def see(self, scored: Scored) -> None:
+    """The next image was evaluated."""
+
+  def finish(self, step: int) -> None:
+    """The evaluation of the model after `step` updates is over."""
+
+
+class Evaluation(NamedTuple):
+  """What an evaluation found."""
+
+  step: int  # updates that the model had
+  images: int
+  losses: dict[str, float]  # means over the images; empty without labels
+  quality: PanopticQualityResult | None  # None without labels
+
+  def to_dict(self, class_names) -> dict[str, Any]:
+    """For JSON."""
+    found = {"step": self.step, "images": self.images, "losses": self.losses}
+    if self.quality is not None:
+      found["panoptic_quality"] = self.quality.to_dict(class_names)
+    return found
+
+  def scalars(self, class_names) -> dict[str, float]:
+    """Name -> number for TensorBoard: losses, and PQ, SQ, RQ in all cuts."""
+    found = {f"losses/{name}": v for name, v in self.losses.items()}
+    if self.quality is None:
+      return found
+    for cut, summary in self.quality.summaries.items():
+      for measure in ("pq", "sq", "rq"):
+        found[f"{measure}/{cut}"] = getattr(summary, measure)
+    for i in np.flatnonzero(self.quality.counted):
+      for measure in ("pq", "sq", "rq"):
+        value = float(getattr(self.quality, measure)[i])
+        found[f"{measure}_per_class/{class_names[i]}"] = value
+    return found
+
+
+class _State:
+  """What adds up over an evaluation."""
+
+  def __init__(self, dataset):
+    self.quality = PanopticQuality(
+      dataset.num_classes,
+      dataset.thing_ids,
+      dataset.ignore_label,
+      dataset.divisor,
+    )
+    self.losses: dict[str, float] = {}
+    self.images = 0
+
+
+class Evaluator(orbit.StandardEvaluator):
+  """Evaluates a meta-architecture's model; see the module's docstring."""
+
+  def __init__(
+    self,
+    architecture,
+    batches: tf.data.Dataset,
+    global_step,
+    *,
+    batch_size: int,
+    truths: Callable[[int], Truth] | None,
+    observers: Iterable[Observer] = (),
+    use_tf_function: bool = True,
+  ):
+    """Args:
+    architecture: the MetaArchitecture, built in the strategy's scope.
+    batches: of Batch, finite.
+    global_step: counts the updates that the model had.
+    batch_size: images in a full batch, a multiple of the devices.
+    truths: number of an image -> its truth; None where there are no labels.
+    observers: are shown every image.
+    use_tf_function: compile the step; without, it can be debugged line by line.
+    """
+    self._strategy = tf.distribute.get_strategy()
+    super().__init__(
+      self._strategy.experimental_distribute_dataset(
+        batches.map(lambda batch: filled_up(batch, batch_size)),
+        tf.distribute.InputOptions(experimental_fetch_to_device=False),
+      ),
+      orbit.StandardEvaluatorOptions(use_tf_function=use_tf_function),
+    )
+    self._architecture = architecture
+    self._global_step = global_step
+    self._truths = truths
+    self._observers = list(observers)
+
+  def observe(self, observer: Observer) -> None:
+    """Shows every image to `observer` from the next evaluation on."""
+    self._observers.append(observer)
+
+  def eval_begin(self):
+    for observer in self._observers:
+      observer.start()
+    return _State(self._architecture.dataset)
+
+  def eval_step(self, iterator):
+    """Losses and maps of a batch, of all devices together."""
+    batch = next(iterator)
+    outputs = self._strategy.run(
+      self._predict, args=(batch.image, batch.targets)
+    )
+    return tf.nest.map_structure(
+      lambda value: strategies.joined(self._strategy, value), (batch, outputs)
+    )
+
+  def _predict(self, image, targets):
+    """In the replica context: the terms of the loss, each b, and the map."""
+    prediction = self._architecture.model(image, training=False)
+    maps = self._architecture.postprocess(prediction, image.shape[1:3])
+    if self._truths is None:
+      return {}, maps.panoptic
+    seed = tf.zeros(2, tf.int32)
+    terms = self._architecture.loss(prediction, targets, seed=seed)
+    return dict(terms), maps.panoptic
+
+  def eval_reduce(self, state, step_outputs):
+    batch, (terms, panoptic) = tf.nest.map_structure(
+      lambda tensor: tensor.numpy(), step_outputs
+    )
+    real = batch.valid_size[:, 0] > 0
+    for name, values in terms.items():
+      total = float(np.sum(values[real], dtype=np.float64))
+      state.losses[name] = state.losses.get(name, 0.0) + total
+    for i in np.flatnonzero(real):
+      self._score(state, _scored(batch, panoptic, i))
+    return state
+
+  def _score(self, state, scored: Scored):
+    if self._truths is not None:
+      truth = self._truths(state.images)
+      scored = scored._replace(truth=truth)
+      state.quality.update(truth.panoptic, scored.prediction, truth.crowd)
+    state.images += 1
+    for observer in self._observers:
+      observer.see(scored)
+
+  def eval_end(self, state) -> Evaluation:
+    step = int(self._global_step.numpy())
+    for observer in self._observers:
+      observer.finish(step)
+    return Evaluation(
+      step=step,
+      images=state.images,
+      losses={name: v / state.images for name, v in state.losses.items()},
+      quality=state.quality.result() if self._truths is not None else None,
+    )
+
+
+def filled_up(batch, batch_size: int):
+  """The batch with its last image repeated up to `batch_size`.
+
+  The repetitions have a valid size of 0 and count for nothing. So the last
+  batch has the shape of the others, and there is work for every device.
+  """
+
+  def repeated(tensor):
+    missing = batch_size - tf.shape(tensor)[0]
+    last = tf.repeat(tensor[-1:], missing, axis=0)
+    full = tf.concat([tensor, last], axis=0)
+    return tf.ensure_shape(full, [batch_size, *tensor.shape[1:]])
+
+  real = tf.range(batch_size)[:, None] < tf.shape(batch.name)[0]
+  full = tf.nest.map_structure(repeated, batch)
+  return full._replace(valid_size=tf.where(real, full.valid_size, 0))
+
+
+def _scored(batch, panoptic, i: int) -> Scored:
+  """Image i of a batch, padding removed and the map at its own size."""
+  height, width = batch.valid_size[i]
+  size = tuple(int(n) for n in batch.raw_size[i])
+  image = np.rint(batch.image[i, :height, :width]).clip(0, 255)
+  return Scored(
+    name=batch.name[i].decode(),
+    image=image.astype(np.uint8),
+    size=size,
+    prediction=nearest(panoptic[i, :height, :width], size),
+    truth=None,
+  )
+
+
+def nearest(panoptic: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  """A map resized to (height, width), corners on corners, without blending."""
+  if panoptic.shape == size:
+    return panoptic
+  resized = tf.compat.v1.image.resize_nearest_neighbor(
+    panoptic[None, ..., None], size, align_corners=True
+  )
+  return resized[0, ..., 0].numpy()

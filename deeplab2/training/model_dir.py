@@ -1,0 +1,84 @@
+"""What else a run leaves in its directory: its experiment and its metrics.
+
+experiment.textproto   the experiment, all placeholders filled
+metrics.json           what came out
+ckpt-<step>.*          checkpoints
+train/, eval/          for TensorBoard
+"""
+
+import difflib
+import json
+import os
+
+import tensorflow as tf
+
+from deeplab2.config import config_pb2, format_textproto, parse_experiment
+from deeplab2.training import files
+
+EXPERIMENT = "experiment.textproto"
+METRICS = "metrics.json"
+
+# What a run may change when it goes on: where it looks, not what it learns.
+_FREE = ("evaluator_options", "eval_dataset_options")
+_FREE_IN_TRAINER = (
+  "num_checkpoints_to_keep",
+  "save_checkpoints_steps",
+  "save_summaries_steps",
+  "steps_per_loop",
+)
+
+
+def default_model_dir(experiment) -> str:
+  """`runs/<experiment_name>` below the working directory."""
+  return os.path.join("runs", experiment.experiment_name)
+
+
+def claim(model_dir: str, experiment) -> None:
+  """Makes the directory this experiment's, or checks that it is.
+
+  Raises:
+    ValueError: another experiment was trained there; the message shows the
+      difference.
+  """
+  path = os.path.join(model_dir, EXPERIMENT)
+  if tf.io.gfile.exists(path):
+    difference = _difference(parse_experiment(path), experiment)
+    if difference:
+      raise ValueError(
+        "model_dir: expected an empty directory, or one of this experiment;"
+        f" {model_dir} has another one. Choose another --model_dir, or undo"
+        f" what differs (- there, + now):\n{difference}"
+      )
+  tf.io.gfile.makedirs(model_dir)
+  files.write_whole(path, format_textproto(experiment))
+
+
+def add_metrics(model_dir: str, metrics: dict) -> str:
+  """Writes `metrics` into metrics.json, beside what is there; returns where."""
+  tf.io.gfile.makedirs(model_dir)
+  path = os.path.join(model_dir, METRICS)
+  present = {}
+  if tf.io.gfile.exists(path):
+    with tf.io.gfile.GFile(path) as file:
+      present = json.load(file)
+  files.write_whole(path, json.dumps(present | metrics, indent=2) + "\n")
+  return path
+
+
+def _difference(before, now) -> str:
+  texts = [
+    format_textproto(_what_is_learnt(e)).splitlines() for e in (before, now)
+  ]
+  lines = difflib.unified_diff(*texts, n=1, lineterm="")
+  return "\n".join(list(lines)[2:])
+
+
+def _what_is_learnt(experiment):
+  """The experiment without what may change from one start to the next."""
+  copy = config_pb2.ExperimentOptions()
+  copy.CopyFrom(experiment)
+  for field in _FREE:
+    copy.ClearField(field)
+  for field in _FREE_IN_TRAINER:
+    copy.trainer_options.ClearField(field)
+  return copy

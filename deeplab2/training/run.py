@@ -1,0 +1,285 @@
+"""An experiment from its options to its metrics, in one of four modes."""
+
+import os
+import time
+from collections.abc import Callable
+
+import keras
+import orbit
+import tensorflow as tf
+
+from deeplab2.models import build_meta_architecture
+from deeplab2.training import checkpoints, interruptions, strategies
+from deeplab2.training import model_dir as model_dir_lib
+from deeplab2.training.board import Board
+from deeplab2.training.data import RecordData
+from deeplab2.training.evaluator import Evaluation, Evaluator
+from deeplab2.training.initial_weights import load_initial_weights
+from deeplab2.training.optimizers import build_parameter_groups
+from deeplab2.training.trainer import StepOptions, Trainer
+from deeplab2.training.training_loop import TrainingLoop
+
+MODES = ("train", "eval", "train_and_eval", "continuous_eval")
+_POLL_SECONDS = 5.0
+_FEW_CLASSES = 30
+
+
+def run_experiment(
+  experiment,
+  mode: str,
+  model_dir: str,
+  strategy=None,
+  *,
+  build: Callable = build_meta_architecture,
+  data: Callable = RecordData,
+  log: Callable = print,
+) -> dict:
+  """Trains, evaluates, or both.
+
+  Args:
+    experiment: checked ExperimentOptions, as `load_experiment` gives them.
+    mode: one of MODES.
+    model_dir: holds checkpoints and all else that comes of the run.
+    strategy: of `build_strategy`; one device unless given.
+    build: experiment -> MetaArchitecture.
+    data: (experiment, dataset) -> what RecordData is.
+    log: takes each line for people.
+
+  Returns:
+    What it wrote to metrics.json.
+
+  Raises:
+    ValueError: the options cannot work on these devices or in this directory.
+    NonFiniteError: loss or gradient was not finite.
+    RunInterruptedError: by a signal; the state is saved.
+  """
+  if mode not in MODES:
+    raise ValueError(f"mode: expected one of {MODES}; got {mode!r}.")
+  strategy = strategy or strategies.build_strategy()
+  _check_devices(experiment, mode, strategy)
+  if "train" in mode:
+    model_dir_lib.claim(model_dir, experiment)
+  keras.utils.set_random_seed(experiment.trainer_options.seed)
+  with strategy.scope():
+    run = _Run(experiment, mode, model_dir, build, data, log)
+    return run.go()
+
+
+def _check_devices(experiment, mode: str, strategy) -> None:
+  for split in ("train", "eval"):
+    if split in mode:
+      field = f"{split}_dataset_options"
+      batch_size = getattr(experiment, field).batch_size
+      strategies.check_batch_size(f"{field}.batch_size", batch_size, strategy)
+  replicas = strategy.num_replicas_in_sync
+  if experiment.trainer_options.jit_compile and replicas > 1:
+    raise ValueError(
+      "trainer_options.jit_compile: expected false on several devices, whose"
+      f" sums XLA cannot compile here; got true on {replicas}."
+    )
+
+
+class _Run:
+  """An experiment, built; made and used in the scope of a strategy."""
+
+  def __init__(self, experiment, mode, model_dir, build, data, log):
+    self._experiment = experiment
+    self._mode = mode
+    self._model_dir = model_dir
+    self._log = log
+    self._architecture = build(experiment)
+    self._data = data(experiment, self._architecture.dataset)
+    self._global_step = orbit.utils.create_global_step()
+    self._metrics = {"experiment": experiment.experiment_name}
+    self._evaluator = self._build_evaluator() if "eval" in mode else None
+    self._eval_board = Board(os.path.join(model_dir, "eval"))
+
+  def go(self) -> dict:
+    """Does what the mode says; returns the metrics, which are written too."""
+    actions = {
+      "train": self._train,
+      "train_and_eval": self._train,
+      "eval": self._evaluate_newest,
+      "continuous_eval": self._evaluate_continuously,
+    }
+    actions[self._mode]()
+    return self._metrics
+
+  def _build_evaluator(self) -> Evaluator:
+    return Evaluator(
+      self._architecture,
+      self._data.eval(),
+      self._global_step,
+      batch_size=self._experiment.eval_dataset_options.batch_size,
+      truths=self._data.truths(),
+      use_tf_function=self._experiment.evaluator_options.use_tf_function,
+    )
+
+  def _train(self) -> None:
+    solver = self._experiment.trainer_options.solver_options
+    groups = build_parameter_groups(self._architecture.model, solver)
+    folder = self._checkpoint_folder(groups)
+    self._start(folder)
+    trainer = self._build_trainer(groups)
+    loop = TrainingLoop(
+      trainer,
+      folder,
+      Board(os.path.join(self._model_dir, "train")),
+      self._experiment,
+      batch_at=lambda step: next(iter(self._data.train(step))),
+      log=self._log,
+    )
+    if self._evaluator is not None:
+      self._evaluator.observe(_StopWhenHalted(trainer, loop))
+    with interruptions.halting(trainer.halt):
+      self._alternate(loop)
+    loop.save()
+    self._metrics["step"] = loop.step
+    if loop.means:
+      self._metrics |= {
+        "training_seconds": loop.seconds,
+        "train": dict(loop.means),
+      }
+    self._write_metrics()
+
+  def _checkpoint_folder(self, groups) -> checkpoints.CheckpointFolder:
+    state = checkpoints.training_state(
+      self._architecture.model, groups, self._global_step
+    )
+    return checkpoints.CheckpointFolder(
+      self._model_dir,
+      state,
+      keep=self._experiment.trainer_options.num_checkpoints_to_keep,
+    )
+
+  def _start(self, folder) -> None:
+    """Goes on from the newest checkpoint, or starts from initial weights."""
+    step = folder.restore_newest(self._log)
+    if step is not None:
+      self._log(f"Going on from {folder.prefix(step)}.")
+      return
+    options = self._experiment.model_options
+    origin = load_initial_weights(self._architecture.model, options)
+    self._log(origin or "Starting from random weights.")
+
+  def _build_trainer(self, groups) -> Trainer:
+    options = self._experiment.trainer_options
+    solver = options.solver_options
+    clip = solver.clip_gradient_norm if solver.use_gradient_clipping else None
+    return Trainer(
+      self._architecture,
+      groups,
+      self._data.train(int(self._global_step.numpy())),
+      self._global_step,
+      StepOptions(
+        batch_size=self._experiment.train_dataset_options.batch_size,
+        seed=options.seed,
+        weight_decay=solver.weight_decay,
+        clip_norm=clip,
+        jit_compile=options.jit_compile,
+      ),
+    )
+
+  def _alternate(self, loop: TrainingLoop) -> None:
+    """Trains to the end, with evaluations between where the mode has them."""
+    interval = self._experiment.evaluator_options.eval_interval
+    if self._evaluator is None:
+      loop.run_to(loop.total_steps)
+      return
+    evaluated = False
+    while loop.step < loop.total_steps or not evaluated:
+      target = (loop.step // interval + 1) * interval
+      loop.run_to(min(target, loop.total_steps))
+      if loop.step == loop.total_steps:
+        loop.save()
+      self._evaluate()
+      evaluated = True
+
+  def _evaluate(self) -> Evaluation:
+    """Evaluates the model as it is."""
+    names = self._architecture.dataset.class_names
+    steps = self._experiment.evaluator_options.eval_steps
+    begun = time.monotonic()
+    found = self._evaluator.evaluate(tf.constant(steps))
+    seconds = time.monotonic() - begun
+    self._eval_board.scalars(found.step, found.scalars(names))
+    self._log(_evaluation_lines(found, names, seconds))
+    self._metrics |= {
+      "evaluation_seconds": seconds,
+      "eval": found.to_dict(names),
+    }
+    return found
+
+  def _evaluate_checkpoint(self, prefix: str) -> None:
+    model = self._architecture.model
+    state = checkpoints.model_state(model)
+    state[checkpoints.GLOBAL_STEP] = self._global_step
+    checkpoints.load(prefix, state, ignore=("optimizer/",))
+    self._log(f"Evaluating {prefix}.")
+    self._evaluate()
+    self._write_metrics()
+
+  def _evaluate_newest(self) -> None:
+    self._evaluate_checkpoint(checkpoints.resolve(self._model_dir))
+
+  def _evaluate_continuously(self) -> None:
+    """Evaluates each new checkpoint, up to that of the last training step."""
+    last = None
+    solver = self._experiment.trainer_options.solver_options
+    while last is None or last < solver.training_number_of_steps:
+      step = self._wait_for_newer(last)
+      if step is None:
+        self._log("No new checkpoint within continuous_eval_timeout.")
+        return
+      self._evaluate_checkpoint(os.path.join(self._model_dir, f"ckpt-{step}"))
+      last = step
+
+  def _wait_for_newer(self, last: int | None) -> int | None:
+    """The newest checkpoint's step once it is above `last`; None at timeout."""
+    timeout = self._experiment.evaluator_options.continuous_eval_timeout
+    begun = time.monotonic()
+    self._log(f"Waiting for a new checkpoint in {self._model_dir} ...")
+    while timeout < 0 or time.monotonic() - begun < timeout:
+      steps = checkpoints.checkpoint_steps(self._model_dir)
+      if steps and (last is None or steps[-1] > last):
+        return steps[-1]
+      time.sleep(
+        _POLL_SECONDS if timeout < 0 else min(_POLL_SECONDS, timeout / 10)
+      )
+    return None
+
+  def _write_metrics(self) -> None:
+    path = model_dir_lib.add_metrics(self._model_dir, self._metrics)
+    self._log(f"Metrics: {path}")
+
+
+def _evaluation_lines(found: Evaluation, names, seconds: float) -> str:
+  losses = ", ".join(f"{n} {v:.4f}" for n, v in found.losses.items())
+  head = (
+    f"evaluation at step {found.step}: {found.images} images in {seconds:.1f} s"
+  )
+  lines = [head + (f" | {losses}" if losses else "")]
+  if found.quality is not None:
+    lines.append(
+      found.quality.table(names, per_class=len(names) <= _FEW_CLASSES)
+    )
+  return "\n".join(lines)
+
+
+class _StopWhenHalted:
+  """An observer that ends the run in the middle of an evaluation."""
+
+  def __init__(self, trainer, loop):
+    self._trainer = trainer
+    self._loop = loop
+
+  def start(self) -> None:
+    pass
+
+  def see(self, scored) -> None:
+    del scored
+    if self._trainer.halted:
+      self._loop.stop()
+
+  def finish(self, step) -> None:
+    pass
