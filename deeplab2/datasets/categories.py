@@ -53,7 +53,7 @@ def _without_name(dataset: DatasetDescription) -> dict:
 
 def _color(category: dict, number: int) -> tuple[int, int, int]:
   """The category's own colour, else one well apart from its neighbours'."""
-  if "color" in category:
+  if category.get("color") is not None:
     return tuple(category["color"])
   hue = number * _GOLDEN_RATIO % 1.0
   value = (1.0, 0.8, 0.6)[number % 3]
@@ -92,11 +92,16 @@ def _check_category(place: int, category: dict):
       f"{label}: isthing: expected 1 (countable, such as a car) or 0 (stuff, "
       f"such as sky); got {category.get('isthing')!r}."
     )
-  color = category.get("color", [0, 0, 0])
-  if len(color) != 3 or not all(_is_count(c) and c <= 255 for c in color):
+  color = category.get("color")
+  if color is not None and not _is_color(color):
     raise ValueError(
-      f"{label}: color: expected three integers of 0..255; got {color}."
+      f"{label}: color: expected three integers of 0..255; got {color!r}."
     )
+
+
+def _is_color(value) -> bool:
+  of_three = isinstance(value, list) and len(value) == 3
+  return of_three and all(_is_count(v) and v <= 255 for v in value)
 
 
 def _is_count(value) -> bool:

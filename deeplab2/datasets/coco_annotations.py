@@ -198,7 +198,7 @@ def _segment_problems(segment, areas, dataset) -> list[str]:
       f"{label}: area: the JSON states {segment['area']} pixels; "
       f"the map has {found}."
     )
-  class_id = dataset.class_of_category.get(segment.get("category_id"))
+  class_id = _class_id(segment, dataset)
   if class_id is None:
     problems.append(
       f"{label}: category_id: expected the id of a category; "
@@ -213,10 +213,15 @@ def _segment_problems(segment, areas, dataset) -> list[str]:
   return problems
 
 
+def _class_id(segment: dict, dataset: DatasetDescription) -> int | None:
+  category = segment.get("category_id")
+  known = isinstance(category, int)
+  return dataset.class_of_category.get(category) if known else None
+
+
 def _crowding_problems(segments, dataset) -> list[str]:
   """Classes with more instances than the divisor leaves ids for."""
-  class_of = dataset.class_of_category
-  classes = (class_of.get(s.get("category_id")) for s in segments)
+  classes = (_class_id(segment, dataset) for segment in segments)
   count = Counter(c for c in classes if c in dataset.thing_ids)
   return [
     f"{dataset.class_names[class_id]}: expected at most {dataset.divisor - 1} "

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections import Counter
 from typing import Any, NamedTuple
 
 from deeplab2.datasets.categories import describe_categories
@@ -106,9 +107,16 @@ def _read_labelled(root, split, json_path, dataset_name, divisor) -> CocoSplit:
   by_image, strays = _group_annotations(content)
   images = [
     _annotated_image(
-      entry, by_image.get(entry.get("id"), []), image_dir, map_dir
+      entry, by_image.get(_key(entry.get("id")), []), image_dir, map_dir
     )
     for entry in content["images"]
+  ]
+  repeated = _repeated_ids(content["images"])
+  images = [
+    _with_problem(image, "images: its id is listed more than once.")
+    if _key(entry.get("id")) in repeated
+    else image
+    for entry, image in zip(content["images"], images, strict=True)
   ]
   images = _mark_repeated_names([*images, *strays])
   return CocoSplit(
@@ -177,21 +185,31 @@ def _read_annotation(annotation: dict, map_dir: str):
 
 def _group_annotations(content: dict):
   """Annotations by image id, and those that belong to no listed image."""
-  listed = {entry.get("id") for entry in content["images"]}
+  listed = {_key(entry.get("id")) for entry in content["images"]}
   by_image, strays = {}, []
   for annotation in content["annotations"]:
     image_id = annotation.get("image_id")
-    if image_id in listed:
-      by_image.setdefault(image_id, []).append(annotation)
+    if image_id is not None and _key(image_id) in listed:
+      by_image.setdefault(_key(image_id), []).append(annotation)
     else:
-      label = annotation.get("file_name") or f"image id {image_id}"
+      name = annotation.get("file_name")
+      label = name if isinstance(name, str) else f"image id {image_id}"
       problem = f"annotation: image id {image_id} is not among the images."
       strays.append(_broken_image(os.path.splitext(label)[0], problem))
   return by_image, strays
 
 
+def _key(image_id) -> str:
+  """An id to look up by, whatever JSON value a broken file puts there."""
+  return json.dumps(image_id, sort_keys=True)
+
+
 def _broken_image(name: str, problem: str) -> AnnotatedImage:
   return AnnotatedImage(name, "", None, (), None, (problem,))
+
+
+def _with_problem(image: AnnotatedImage, problem: str) -> AnnotatedImage:
+  return image._replace(problems=(*image.problems, problem))
 
 
 def _mark_repeated_names(images: list[AnnotatedImage]):
@@ -200,9 +218,13 @@ def _mark_repeated_names(images: list[AnnotatedImage]):
   for i in range(1, len(images)):
     if images[i].name == images[i - 1].name:
       problem = f"images: {images[i].name!r} is listed more than once."
-      problems = (*images[i].problems, problem)
-      images[i] = images[i]._replace(problems=problems)
+      images[i] = _with_problem(images[i], problem)
   return tuple(images)
+
+
+def _repeated_ids(entries: list[dict]) -> set[str]:
+  count = Counter(_key(entry.get("id")) for entry in entries)
+  return {key for key, times in count.items() if times > 1}
 
 
 def _read_json(path: str) -> tuple[dict, str]:

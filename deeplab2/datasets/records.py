@@ -98,7 +98,8 @@ def parse_example(serialized: Tensor, labelled: bool = True) -> Record:
     features[IMAGE], channels=3, expand_animations=False
   )
   image.set_shape([None, None, 3])
-  tf.debugging.Assert(
+  image = _require(
+    image,
     tf.reduce_all(tf.shape(image)[:2] == size),
     ["Record", name, "states size", size, "its image has", tf.shape(image)],
   )
@@ -112,15 +113,26 @@ def _parse_label(features: dict[str, Tensor], size: Tensor) -> Tensor:
 
   name = features[NAME]
   stated = features[LABEL_FORMAT]
-  tf.debugging.Assert(
-    stated == _RAW, ["Record", name, "expected label format raw; got", stated]
+  data = _require(
+    features[LABEL],
+    stated == _RAW,
+    ["Record", name, "expected label format raw; got", stated],
   )
-  pixels = tf.io.decode_raw(features[LABEL], tf.int32, little_endian=True)
-  tf.debugging.Assert(
+  pixels = tf.io.decode_raw(data, tf.int32, little_endian=True)
+  pixels = _require(
+    pixels,
     tf.size(pixels) == tf.reduce_prod(size),
     ["Record", name, "states size", size, "its label has", tf.size(pixels)],
   )
   return tf.reshape(pixels, size)
+
+
+def _require(value: Tensor, condition: Tensor, message: list) -> Tensor:
+  """The value, once the condition was found to hold."""
+  import tensorflow as tf
+
+  with tf.control_dependencies([tf.debugging.Assert(condition, message)]):
+    return tf.identity(value)
 
 
 def _schema(labelled: bool) -> dict:

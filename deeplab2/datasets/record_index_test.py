@@ -1,0 +1,122 @@
+import concurrent.futures
+import os
+
+import pytest
+import tensorflow as tf
+
+from deeplab2.datasets.record_index import RecordIndex, frame_record
+
+DATA = [b"", b"one", b"two" * 1000, b"three"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+  """Shards of 0, 1 and 3 records, written by TensorFlow."""
+  parts = {"a": [], "b": DATA[:1], "c": DATA[1:]}
+  for name, records in parts.items():
+    with tf.io.TFRecordWriter(str(tmp_path / f"{name}.tfrecord")) as writer:
+      for record in records:
+        writer.write(record)
+  return tmp_path
+
+
+def _error_of(pattern) -> str:
+  with pytest.raises(ValueError) as caught:
+    RecordIndex.from_patterns(pattern)
+  return str(caught.value)
+
+
+def test_reads_every_record_in_order_of_file_and_place(folder):
+  index = RecordIndex.from_patterns(str(folder / "*.tfrecord"))
+  assert len(index) == 4
+  assert [index.read(i, verify=True) for i in range(4)] == DATA
+  assert index.where(3) == f"{folder / 'c.tfrecord'}, record 2"
+  assert index.where(0) == f"{folder / 'b.tfrecord'}, record 0"
+
+
+def test_overlapping_patterns_count_a_file_once(folder):
+  patterns = [str(folder / "c*"), str(folder / "[bc].tfrecord")]
+  assert len(RecordIndex.from_patterns(patterns)) == 4
+
+
+def test_framing_is_tensorflows(folder):
+  framed = b"".join(frame_record(data) for data in DATA[1:])
+  assert (folder / "c.tfrecord").read_bytes() == framed
+
+
+def test_threads_do_not_disturb_each_other(folder):
+  index = RecordIndex.from_patterns(str(folder / "*.tfrecord"))
+  numbers = [i % 4 for i in range(400)]
+  with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    read = list(pool.map(index.read, numbers))
+  assert read == [DATA[i] for i in numbers]
+
+
+@pytest.mark.parametrize("cut", [1, 4, 7])
+def test_a_file_cut_short_is_named(folder, cut):
+  path = folder / "c.tfrecord"
+  size = path.stat().st_size
+  os.truncate(path, size - cut)
+  start = size - len(frame_record(DATA[3]))
+  assert _error_of(str(folder / "*")) == (
+    f"{path}: cut short: the record at byte {start} ends at byte {size}, "
+    f"the file at {size - cut}."
+  )
+
+
+def test_a_file_cut_in_a_header_is_named(folder):
+  path = folder / "b.tfrecord"
+  os.truncate(path, 5)
+  assert (
+    _error_of(str(path)) == f"{path}: cut short: no whole header at byte 0."
+  )
+
+
+def test_a_file_of_another_kind_is_named(folder):
+  path = folder / "notes.txt"
+  path.write_text("This is no record, only a line of text.")
+  assert _error_of(str(path)) == (
+    f"{path}: not a TFRecord file, or damaged: the checksum of the header at "
+    "byte 0 does not agree."
+  )
+
+
+def test_damaged_data_is_found_on_demand(folder):
+  path = folder / "c.tfrecord"
+  data = bytearray(path.read_bytes())
+  data[len(frame_record(b"one")) + 12 + 100] ^= 1
+  path.write_bytes(data)
+  index = RecordIndex.from_patterns(str(path))
+  assert index.read(0, verify=True) == b"one"
+  with pytest.raises(ValueError) as caught:
+    index.read(1, verify=True)
+  assert str(caught.value) == (
+    f"{path}, record 1: the checksum does not agree."
+  )
+
+
+def test_a_file_cut_after_the_scan_is_named(folder):
+  path = folder / "c.tfrecord"
+  index = RecordIndex.from_patterns(str(path))
+  os.truncate(path, 30)
+  with pytest.raises(ValueError) as caught:
+    index.read(2)
+  assert str(caught.value) == (
+    f"{path}, record 2: the file was cut since its scan."
+  )
+
+
+def test_patterns_without_files_or_records(folder):
+  missing = str(folder / "train*")
+  assert _error_of(missing) == (
+    "file_pattern: expected TFRecord files, such as records/train-*.tfrecord "
+    "(data/build_coco_data.py writes them); nothing matches "
+    f"{missing!r}."
+  )
+  assert _error_of([]) == (
+    "file_pattern: expected at least one pattern; got none."
+  )
+  empty = str(folder / "a.tfrecord")
+  assert _error_of(empty) == (
+    f"file_pattern: the files hold no record; got {empty}."
+  )
