@@ -1,0 +1,145 @@
+"""Three lines from a file to a panoptic map: the whole of it for a user."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deeplab2.config import load_experiment
+from deeplab2.datasets import DatasetDescription, load_dataset
+from deeplab2.inference import saved_model
+from deeplab2.inference.images import read_image
+from deeplab2.inference.preprocessing import InputFit
+from deeplab2.inference.result import PanopticResult, find_segments
+from deeplab2.inference.trained_model import load_trained_model
+from deeplab2.inference.whole_image import WholeImage
+from deeplab2.training import checkpoints
+
+_MAPS = ("panoptic_pred", "instance_scores", "semantic_scores")
+
+
+class Predictor:
+  """Says what is in an image.
+
+      predictor = Predictor.load("runs/demo")
+      result = predictor("street.jpg")
+      result.save("out/street")
+
+  The first call takes longer, because TensorFlow prepares the model then.
+
+  Attributes:
+    dataset: the DatasetDescription whose classes are told apart.
+  """
+
+  def __init__(
+    self,
+    function: Callable[[Any], Mapping[str, Any]],
+    dataset: DatasetDescription,
+  ):
+    """Wraps a function of one image, as `WholeImage` is, and its classes."""
+    self._function = function
+    self.dataset = dataset
+
+  @classmethod
+  def load(
+    cls,
+    path: str | Path,
+    config_file: str | None = None,
+    overrides: Sequence[str] = (),
+    full_size: bool = False,
+  ) -> "Predictor":
+    """Loads a training folder, a checkpoint or an exported SavedModel.
+
+    Args:
+      path: the folder of a training run, for its newest checkpoint; the prefix
+        of a checkpoint; or the folder of a SavedModel.
+      config_file: a config's name or path, where none lies beside the
+        checkpoint. For a SavedModel that google-research/deeplab2 exported, a
+        config that names its dataset.
+      overrides: assignments to the config, such as
+        "evaluator_options.pixel_confidence_threshold=0.5".
+      full_size: run the model at the size of the image, not at the crop size
+        of evaluation; see `InputFit.from_experiment`.
+
+    Raises:
+      ValueError: there is nothing to load, or it does not fit the config.
+    """
+    if saved_model.is_saved_model(path):
+      _refuse_settings(path, overrides=list(overrides), full_size=full_size)
+      dataset = _dataset_of_saved_model(path, config_file)
+      return cls(saved_model.read_saved_model(path), dataset)
+    _check_checkpoint(path)
+    trained = load_trained_model(str(path), config_file, overrides)
+    fit = InputFit.from_experiment(trained.experiment, full_size)
+    whole_image = WholeImage(trained.architecture, fit)
+    return cls(whole_image, trained.architecture.dataset)
+
+  def __call__(self, image: Any) -> PanopticResult:
+    """Finds the segments of one image.
+
+    Args:
+      image: a path, a PIL image or an array of h w 3 uint8; see `read_image`.
+
+    Raises:
+      FileNotFoundError: the path names no file.
+      ValueError: it is no image.
+    """
+    image = read_image(image)
+    maps = self._maps(image)
+    score = maps["instance_scores"] * maps["semantic_scores"]
+    panoptic = maps["panoptic_pred"]
+    return PanopticResult(
+      image=image,
+      panoptic=panoptic,
+      segments=find_segments(panoptic, score, self.dataset),
+      dataset=self.dataset,
+    )
+
+  def _maps(self, image: np.ndarray) -> dict[str, np.ndarray]:
+    """The maps of one image, each h w."""
+    outputs = self._function(image)
+    missing = sorted(set(_MAPS) - set(outputs))
+    if missing:
+      raise ValueError(
+        f"path: expected a SavedModel with the outputs {sorted(_MAPS)}; "
+        f"got {sorted(outputs)}."
+      )
+    return {name: outputs[name].numpy()[0] for name in _MAPS}
+
+
+def _check_checkpoint(path: str | Path) -> None:
+  try:
+    checkpoints.resolve(str(path))
+  except ValueError as error:
+    raise ValueError(
+      "path: expected a training folder, the prefix of a checkpoint, "
+      f"such as runs/demo/ckpt-1000, or the folder of a SavedModel; got {path}."
+    ) from error
+
+
+def _refuse_settings(path: str | Path, **settings: Any) -> None:
+  """Raises ValueError where a setting would have no effect."""
+  for name, value in settings.items():
+    if value:
+      raise ValueError(
+        f"{name}: expected none with a SavedModel, whose settings are those it "
+        f"was exported with; got {value} for {path}."
+      )
+
+
+def _dataset_of_saved_model(
+  path: str | Path, config_file: str | None
+) -> DatasetDescription:
+  """From the SavedModel if it is one of ours, and else from a config."""
+  dataset = saved_model.read_dataset(path)
+  if dataset is not None:
+    _refuse_settings(path, config_file=config_file)
+    return dataset
+  if config_file is None:
+    raise ValueError(
+      "config_file: expected a config that names the dataset, because the "
+      f"SavedModel {path} says nothing of its classes; got none."
+    )
+  experiment = load_experiment(config_file, search_files=False)
+  return load_dataset(experiment.eval_dataset_options.dataset)
