@@ -1,11 +1,16 @@
 """What a model says of one image: the map, its segments, pictures and files."""
 
 import dataclasses
+import io
+import os
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from deeplab2.datasets import DatasetDescription
+from deeplab2.inference.result_files import ResultFiles, write_result
+from deeplab2.visualize.panoptic_picture import paint_panoptic
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +55,33 @@ class PanopticResult:
   panoptic: np.ndarray
   segments: tuple[Segment, ...]
   dataset: DatasetDescription
+
+  def plot(self, opacity: float = 0.6, names: bool = True) -> np.ndarray:
+    """The image with segments coloured, outlined and named, h w 3 uint8."""
+    return paint_panoptic(
+      self.image, self.panoptic, self.dataset, opacity, names
+    )
+
+  def save(self, path: str | os.PathLike) -> ResultFiles:
+    """Writes map, segments and picture, and returns their paths.
+
+    Args:
+      path: folder and name, such as out/street, which gives
+        out/street_panoptic.png, out/street_segments.json and
+        out/street_picture.png (see `result_files`).
+
+    Raises:
+      ValueError: the path is a folder.
+    """
+    files = ResultFiles.of(path)
+    write_result(self, files)
+    return files
+
+  def _repr_png_(self) -> bytes:
+    """What a notebook shows."""
+    buffer = io.BytesIO()
+    Image.fromarray(self.plot()).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def find_segments(

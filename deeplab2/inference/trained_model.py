@@ -7,10 +7,11 @@ from typing import Any
 
 from deeplab2.config import load_experiment
 from deeplab2.models import MetaArchitecture, build_meta_architecture
+from deeplab2.training import model_dir
 from deeplab2.training.checkpoints import load_checkpoint, resolve
 
 # Beside the checkpoints of a run: what it was told, and what its classes are.
-EXPERIMENT_FILE = "experiment.textproto"
+EXPERIMENT_FILE = model_dir.EXPERIMENT
 DATASET_FILE = "dataset.json"
 
 # Costs nothing to leave on, but would be written into an exported graph.
