@@ -12,8 +12,8 @@ VOID_COLOR = (48, 48, 52)
 # land far apart, and no two of the first thousand coincide.
 _SHADE_STEP = 0.6180339887498949
 _HUE_STEP = 0.7548776662466927
-_MAX_SHADE = 0.35  # of the way to white or to black
-_MAX_HUE = np.deg2rad(28)
+_MAX_SHADE = 0.32  # of the way to white or to black
+_MAX_HUE = np.deg2rad(15)
 
 
 def segment_colors(ids, dataset) -> np.ndarray:
