@@ -87,9 +87,11 @@ def test_a_model_is_scored_on_the_classes_it_learned(
 
 
 def test_a_checkpoint_is_a_prefix_or_a_folder_of_one(load, tmp_path):
-  (tmp_path / "model-7.index").touch()
-  load(f"{CHECKPOINT}={tmp_path}/model-7")
-  load(f"{CHECKPOINT}={tmp_path}")
+  folder = tmp_path / "lr[0.1]"
+  folder.mkdir()
+  (folder / "model-7.index").touch()
+  load(f"{CHECKPOINT}={folder}/model-7")
+  load(f"{CHECKPOINT}={folder}/")
   load(f"{CHECKPOINT}=gs://bucket/model-7")
 
 

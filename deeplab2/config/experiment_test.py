@@ -93,6 +93,21 @@ def test_a_run_that_evaluates_needs_no_training_records(load, data_dir):
     load()
 
 
+def test_what_a_run_needs_and_does_not_have_is_asked_for(monkeypatch):
+  for name in ("INIT_CHECKPOINT", "TRAIN_SET", "VAL_SET"):
+    monkeypatch.delenv(name, raising=False)
+
+  def asked(*splits):
+    with pytest.raises(ValueError) as error:
+      load_experiment("max_deeplab_s", search_files=splits)
+    text = str(error.value)
+    return {n for n in ("INIT_CHECKPOINT", "TRAIN_SET", "VAL_SET") if n in text}
+
+  assert asked("train", "eval") == {"INIT_CHECKPOINT", "TRAIN_SET", "VAL_SET"}
+  assert asked("train") == {"INIT_CHECKPOINT", "TRAIN_SET"}
+  assert asked("eval") == {"VAL_SET"}
+
+
 def test_an_unknown_split_is_refused(complaint):
   assert complaint(search_files=["test"]) == (
     "search_files: expected some of ('train', 'eval'); got ('test',)."

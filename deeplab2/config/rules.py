@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import message as protobuf_message
 from google.protobuf import text_format
 
-from deeplab2.config.fields import is_set
+from deeplab2.config.fields import is_set, value_at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +71,18 @@ def broken_rules(
 def set_without_effect(
   message: protobuf_message.Message, reasons: Mapping[str, str]
 ) -> Iterator[str]:
-  """A line for each field of the table that is set to more than its default."""
+  """A line for each field of the table that says anything.
+
+  That is a value other than the default, or a message, even an empty one.
+  """
   for path, reason in reasons.items():
-    for where, value in _values(message, path):
-      default = _values(type(message)(), where)
-      if is_set(message, where) and not any(value == d for _, d in default):
-        yield problem(where, f"unset, {reason}", value)
+    value = value_at(message, path)
+    if isinstance(value, protobuf_message.Message):
+      says_something = is_set(message, path)
+    else:
+      says_something = value != value_at(type(message)(), path)
+    if says_something:
+      yield problem(path, f"unset, {reason}", value)
 
 
 def problem(path: str, rule: str, value: Any) -> str:

@@ -74,10 +74,15 @@ def test_only_what_differs_from_its_default_is_without_effect():
   ]
 
 
-def test_a_message_without_effect_is_shown_whole():
+def test_a_message_without_effect_is_shown_whole_even_if_empty():
   options = config_pb2.LossOptions()
   options.depth_loss.weight = 2
-  table = {"depth_loss": "there is no depth"}
+  options.center_loss.SetInParent()
+  table = {
+    name: "there is none"
+    for name in ("motion_loss", "depth_loss", "center_loss")
+  }
   assert list(rules.set_without_effect(options, table)) == [
-    "depth_loss: expected unset, there is no depth; got {weight: 2.0}."
+    "depth_loss: expected unset, there is none; got {weight: 2.0}.",
+    "center_loss: expected unset, there is none; got {}.",
   ]
