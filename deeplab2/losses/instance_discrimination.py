@@ -5,7 +5,7 @@ Letters: b batch, p pixels, k ground-truth masks, d channels, s samples.
 
 from keras import ops
 
-from deeplab2.losses import mask_targets, sampling
+from deeplab2.losses import mask_targets, sampling, softmax
 
 MASKED_OUT = -99999.0
 
@@ -30,10 +30,8 @@ def mask_discrimination(pixel_features, targets, temperature=0.3):
   logits = ops.where(
     ops.expand_dims(targets.present, 1), cosine / temperature, MASKED_OUT
   )
-  entropy = ops.sparse_categorical_crossentropy(
-    ops.where(targets.is_thing, targets.mask_id, 0), logits, from_logits=True
-  )
-  return ops.where(targets.is_thing, entropy, 0.0)
+  label = ops.where(targets.is_thing, targets.mask_id, -1)
+  return softmax.cross_entropy(logits, label)
 
 
 def pixel_discrimination(

@@ -20,6 +20,7 @@ from deeplab2.losses import (
   pq_style,
   sampling,
   semantic_cross_entropy,
+  softmax,
 )
 
 
@@ -135,13 +136,14 @@ class MaXDeepLabLoss:
     """The terms that rest on the matching of masks to slots."""
     mask_logits = _pixels(prediction.mask_logits)  # b p n
     class_logits = ops.cast(prediction.class_logits, "float32")  # b n c
-    probability = ops.softmax(mask_logits, axis=-1)
-    areas = pq_style.slot_areas(probability, masks)
+    probability = softmax.softmax(mask_logits)
+    areas = pq_style.slot_areas(mask_logits, probability, masks)
     match = pq_style.match_slots(
       probability, areas, class_logits, masks, self.solver
     )
-    slot = pq_style.slot_of_pixel(match, masks)
-    entropy = mask_id_cross_entropy.mask_id_cross_entropy(mask_logits, slot)
+    entropy = mask_id_cross_entropy.mask_id_cross_entropy(
+      mask_logits, probability, match.slot, masks.mask_id
+    )
     terms = {}
     if self.pq_style_weight:
       terms["pq_style_loss_class_term"] = self.pq_style_weight * (

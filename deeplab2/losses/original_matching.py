@@ -29,12 +29,8 @@ def slots_of_masks(similarity, present):
     it a wrong class.)
   """
   slots = similarity.shape[2]
-  slot = np.stack(
-    [
-      _assign(_padded_cost(*image))
-      for image in zip(similarity, present, strict=True)
-    ]
-  )
+  images = zip(similarity, present, strict=True)
+  slot = np.stack([_assign(_padded_cost(*image)) for image in images])
   slot = slot[:, : present.shape[1]]
   return np.where(present & (slot < slots), slot, -1).astype(np.int32)
 

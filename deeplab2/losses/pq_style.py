@@ -13,7 +13,7 @@ from typing import NamedTuple
 from keras import ops
 
 from deeplab2 import structures
-from deeplab2.losses import mask_dice, matching, slot_class
+from deeplab2.losses import mask_dice, matching, slot_class, softmax
 
 # A weight of exactly zero would stop a mask from ever being learnt.
 MIN_WEIGHT = 1e-5
@@ -44,13 +44,29 @@ class Match(NamedTuple):
   class_probability: structures.Tensor  # b k  float32; zero where no slot
 
 
-def slot_areas(probability, targets):
-  """Sums the slots' probabilities (b p n) over masks, crowd and void."""
+def slot_areas(mask_logits, probability, targets):
+  """Sums the slots over masks, crowd and void.
+
+  Only the sum over masks has a gradient.
+
+  Args:
+    mask_logits: b p n  float32.
+    probability: b p n  float32; their softmax.
+    targets: MaskTargets.
+
+  Returns:
+    SlotAreas.
+  """
   crowd = ops.logical_and(targets.labelled, ops.logical_not(targets.has_mask))
   void = ops.logical_not(targets.labelled)
-  kinds = ops.stack([targets.has_mask, crowd, void], axis=1)  # b 3 p
-  area = ops.einsum("bip,bpn->bin", ops.cast(kinds, "float32"), probability)
-  return SlotAreas(*ops.unstack(area, 3, axis=1))
+  on_masks, crowd, void = (
+    ops.cast(kind, "float32") for kind in (targets.has_mask, crowd, void)
+  )
+  return SlotAreas(
+    on_masks=softmax.weighted_area(mask_logits, on_masks, probability),
+    on_crowd=ops.einsum("bp,bpn->bn", crowd, probability),
+    on_void=ops.einsum("bp,bpn->bn", void, probability),
+  )
 
 
 def match_slots(probability, areas, class_logits, targets, solver):
@@ -60,7 +76,7 @@ def match_slots(probability, areas, class_logits, targets, solver):
   class. Paper: equations 7 to 9.
 
   Args:
-    probability: b p n  float32 softmax of the mask logits over the slots.
+    probability: b p n  float32 softmax of the mask logits. No gradient.
     areas: SlotAreas.
     class_logits: b n c  float32.
     targets: MaskTargets.
@@ -74,7 +90,7 @@ def match_slots(probability, areas, class_logits, targets, solver):
   )
   dice = mask_dice.dice_similarity(
     targets.masks, probability, ops.stop_gradient(areas.labelled)
-  )
+  )  # b k n
   right_class = _class_probability(class_logits, targets.channel)  # b k n
   slot = matching.match(dice * right_class, targets.present, solver)
   pair = ops.one_hot(slot, class_logits.shape[1], dtype="float32")  # b k n
@@ -126,14 +142,6 @@ def class_term(class_logits, areas, targets, match, positive_weight):
     ops.stop_gradient(areas.void_share),
     positive_weight,
   )
-
-
-def slot_of_pixel(match, targets):
-  """The slot of the mask each pixel belongs to: b p  int32; -1 if none."""
-  slot = ops.take_along_axis(
-    match.slot, ops.maximum(targets.mask_id, 0), axis=1
-  )
-  return ops.where(targets.has_mask, slot, -1)
 
 
 def _class_probability(class_logits, channel):

@@ -5,6 +5,8 @@ Letters: b batch, p pixels, c classes (dataset ids, void's included).
 
 from keras import ops
 
+from deeplab2.losses import softmax
+
 
 def semantic_cross_entropy(logits, label, weight, ignore_label):
   """Weighted softmax cross entropy of each pixel.
@@ -22,8 +24,4 @@ def semantic_cross_entropy(logits, label, weight, ignore_label):
   known = ops.not_equal(label, ignore_label)
   known = ops.logical_and(known, label >= 0)
   known = ops.logical_and(known, label < logits.shape[-1])
-  # Index 0 keeps the look-up in range; the result is thrown away.
-  entropy = ops.sparse_categorical_crossentropy(
-    ops.where(known, label, 0), logits, from_logits=True
-  )
-  return ops.where(known, entropy * weight, 0.0)
+  return weight * softmax.cross_entropy(logits, ops.where(known, label, -1))

@@ -5,7 +5,7 @@ Letters: b batch, n slots, c channels of the class logits, void last.
 
 from keras import ops
 
-from deeplab2.losses import averages
+from deeplab2.losses import averages, softmax
 
 # A weight of zero would leave the slot out of the mean's denominator.
 MIN_WEIGHT = 1e-5
@@ -38,8 +38,8 @@ def slot_class_cross_entropy(
   """
   matched = channel >= 0
   void = class_logits.shape[-1] - 1
-  entropy = ops.sparse_categorical_crossentropy(
-    ops.where(matched, channel, void), class_logits, from_logits=True
+  entropy = softmax.cross_entropy(
+    class_logits, ops.where(matched, channel, void)
   )
   weight = ops.where(
     matched,
