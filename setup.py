@@ -13,9 +13,10 @@ import setuptools
 HERE = pathlib.Path(__file__).parent
 
 # Bounds are those that were run: Keras's variable paths and optimizer hooks are
-# private to a minor version, and tf-models-official ties TensorFlow to 2.20.
+# private to a minor version, and tf-models-official ties TensorFlow to 2.20 and,
+# by what it requires itself, absl-py to 1.x.
 REQUIRES = [
-  "absl-py>=2.0",
+  "absl-py>=1.4",
   "keras>=3.15,<3.16",
   "numpy>=1.26",
   "Pillow>=10.1",
