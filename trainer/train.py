@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from deeplab2.config import program_flags
 
@@ -48,7 +48,8 @@ def main(args):
     sys.exit(f"Expected flags only; got {args[1:]}.")
   splits = [split for split in ("train", "eval") if split in FLAGS.mode]
   experiment = program_flags.experiment_from_flags(search_files=splits)
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from deeplab2.training import nonfinite, run, strategies, training_loop
   from deeplab2.training.model_dir import default_model_dir

@@ -15,6 +15,7 @@ from deeplab2.training.board import Board
 from deeplab2.training.data import RecordData
 from deeplab2.training.evaluator import Evaluation, Evaluator
 from deeplab2.training.initial_weights import load_initial_weights
+from deeplab2.training.observers import build_observers
 from deeplab2.training.optimizers import build_parameter_groups
 from deeplab2.training.trainer import StepOptions, Trainer
 from deeplab2.training.training_loop import TrainingLoop
@@ -91,8 +92,8 @@ class _Run:
     self._data = data(experiment, self._architecture.dataset)
     self._global_step = orbit.utils.create_global_step()
     self._metrics = {"experiment": experiment.experiment_name}
-    self._evaluator = self._build_evaluator() if "eval" in mode else None
     self._eval_board = Board(os.path.join(model_dir, "eval"))
+    self._evaluator = self._build_evaluator() if "eval" in mode else None
 
   def go(self) -> dict:
     """Does what the mode says; returns the metrics, which are written too."""
@@ -112,6 +113,12 @@ class _Run:
       self._global_step,
       batch_size=self._experiment.eval_dataset_options.batch_size,
       truths=self._data.truths(),
+      observers=build_observers(
+        self._experiment,
+        self._model_dir,
+        self._architecture.dataset,
+        self._eval_board,
+      ),
       use_tf_function=self._experiment.evaluator_options.use_tf_function,
     )
 
