@@ -42,12 +42,14 @@ def mean_of_hardest(loss, top_k_percent=1.0):
 
 
 def hardest(loss, fraction):
-  """The largest `fraction` of the entries of every image: b e -> b k."""
+  """The largest `fraction` of the entries of an image, at least one.
+
+  b e -> b k, in no particular order.
+  """
   elements = ops.shape(loss)[1]
   if isinstance(elements, int):
-    count = round(fraction * elements)
+    count = max(round(fraction * elements), 1)
   else:
-    count = ops.cast(
-      ops.round(fraction * ops.cast(elements, "float32")), "int32"
-    )
+    count = ops.round(fraction * ops.cast(elements, "float32"))
+    count = ops.maximum(ops.cast(count, "int32"), 1)
   return ops.top_k(loss, count, sorted=False)[0]
