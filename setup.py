@@ -18,6 +18,7 @@ HERE = pathlib.Path(__file__).parent
 REQUIRES = [
   "absl-py>=1.4",
   "keras>=3.15,<3.16",
+  "matplotlib>=3.9",
   "numpy>=1.26",
   "Pillow>=10.1",
   "protobuf>=5.28,<8",

@@ -11,7 +11,7 @@ def resize_align_corners(x, size):
     x: float tensor; the result has its dtype.
     size: (height, width), ints or scalar tensors.
   """
-  if tuple(ops.shape(x)[1:3]) == tuple(size):
+  if all(isinstance(n, int) for n in size) and x.shape[1:3] == tuple(size):
     return x
   if keras.backend.backend() == "tensorflow":
     return _resize_tensorflow(x, size)
