@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab2.datasets.example_wire import serialize_example
+from deeplab2.datasets.example_wire import read_example, serialize_example
 
 FEATURES = {
   "zeta": 0,
@@ -39,3 +40,39 @@ def test_negative_integers_are_refused():
   assert str(caught.value) == (
     "features: expected integers of 0 or more; got -1."
   )
+
+
+def test_reads_what_it_writes():
+  assert read_example(serialize_example(FEATURES)) == FEATURES
+
+
+def test_reads_what_tensorflow_writes():
+  feature = {
+    "ints": tf.train.Feature(int64_list=tf.train.Int64List(value=[7, 9])),
+    "none": tf.train.Feature(bytes_list=tf.train.BytesList()),
+    "real": tf.train.Feature(float_list=tf.train.FloatList(value=[1.5])),
+    "texts": tf.train.Feature(
+      bytes_list=tf.train.BytesList(value=[b"a", b"b"])
+    ),
+  }
+  example = tf.train.Example(features=tf.train.Features(feature=feature))
+  found = read_example(example.SerializeToString())
+  assert found == {"ints": 7, "texts": b"a"}
+  assert read_example(b"") == {}
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 40])
+def test_a_message_cut_short_is_refused(cut):
+  data = serialize_example(FEATURES)
+  with pytest.raises(ValueError, match=r"^not a tf.train.Example: broken at"):
+    read_example(data[:-cut])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_is_refused_or_empty(seed):
+  data = np.random.default_rng(seed).bytes(200)
+  try:
+    found = read_example(data)
+  except (ValueError, UnicodeDecodeError):
+    return
+  assert found == {}

@@ -52,17 +52,22 @@ class RecordIndex:
       ValueError: a pattern matches no file, there is no record at all, or a
         file is cut short or is no TFRecord file; names the file and the byte.
     """
-    files = _expand(patterns)
-    spans = [list(_scan(path)) for path in files]
-    if not any(spans):
+    index = cls.from_files(matching_files(patterns))
+    if not len(index):
       raise ValueError(
         f"file_pattern: the files hold no record; got {patterns}."
       )
+    return index
+
+  @classmethod
+  def from_files(cls, files: Sequence[str]) -> "RecordIndex":
+    """Scans the headers of these files, which may be empty."""
+    spans = [list(_scan(path)) for path in files]
     places = [span for of_file in spans for span in of_file]
-    offsets, lengths = np.array(places, np.int64).T
+    offsets, lengths = np.array(places, np.int64).reshape(-1, 2).T
     counts = [len(of_file) for of_file in spans]
     file_ids = np.repeat(np.arange(len(files), dtype=np.int32), counts)
-    return cls(files, file_ids, offsets, lengths)
+    return cls(tuple(files), file_ids, offsets, lengths)
 
   def __len__(self) -> int:
     return len(self.offsets)
@@ -93,7 +98,7 @@ class RecordIndex:
     return f"{self.files[file_id]}, record {place}"
 
 
-def _expand(patterns: str | Sequence[str]) -> tuple[str, ...]:
+def matching_files(patterns: str | Sequence[str]) -> tuple[str, ...]:
   """Sorted distinct files; each pattern must match at least one."""
   patterns = [patterns] if isinstance(patterns, str) else list(patterns)
   if not patterns:

@@ -25,7 +25,7 @@ LABEL = "image/segmentation/class/encoded"
 LABEL_FORMAT = "image/segmentation/class/format"
 
 IMAGE_FORMATS = ("jpeg", "png")
-_RAW = "raw"
+RAW = b"raw"  # the only label format
 
 
 class Record(NamedTuple):
@@ -73,7 +73,7 @@ def encode_example(
         f"got {panoptic.shape}."
       )
     features[LABEL] = panoptic.astype("<i4").tobytes()
-    features[LABEL_FORMAT] = _RAW.encode()
+    features[LABEL_FORMAT] = RAW
   return serialize_example(features)
 
 
@@ -115,7 +115,7 @@ def _parse_label(features: dict[str, Tensor], size: Tensor) -> Tensor:
   stated = features[LABEL_FORMAT]
   data = _require(
     features[LABEL],
-    stated == _RAW,
+    stated == RAW,
     ["Record", name, "expected label format raw; got", stated],
   )
   pixels = tf.io.decode_raw(data, tf.int32, little_endian=True)
@@ -144,5 +144,5 @@ def _schema(labelled: bool) -> dict:
   if labelled:
     schema[LABEL] = string
     # Absent in some records of the original, whose reader takes it as raw.
-    schema[LABEL_FORMAT] = tf.io.FixedLenFeature((), tf.string, _RAW)
+    schema[LABEL_FORMAT] = tf.io.FixedLenFeature((), tf.string, RAW)
   return schema

@@ -1,0 +1,189 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab2.datasets.categories import describe_categories
+from deeplab2.datasets.coco_annotations import encode_segments
+from deeplab2.datasets.conftest import CATEGORIES, tiny_label
+from deeplab2.datasets.example_wire import read_example, serialize_example
+from deeplab2.datasets.inspection import (
+  inspect_files,
+  label_problems,
+  read_plain,
+)
+from deeplab2.datasets.inspection_report import describe, describe_bad
+from deeplab2.datasets.record_index import frame_record
+from deeplab2.datasets.records import encode_example
+
+PETS = describe_categories(CATEGORIES, "pets")  # 1 cat, 2 dog, 3 lawn
+H, W = 11, 17
+IMAGE = np.random.default_rng(0).integers(0, 256, (H, W, 3), np.uint8)
+
+
+def _png(image=IMAGE) -> bytes:
+  file = io.BytesIO()
+  Image.fromarray(image).save(file, "png")
+  return file.getvalue()
+
+
+def _label(num_cats: int) -> np.ndarray:
+  ids, segments = tiny_label(num_cats)
+  return encode_segments(ids, tuple(segments), PETS, crowd_as_void=False)
+
+
+def _example(name="0", panoptic=None, **features) -> bytes:
+  data = encode_example(
+    _png(), image_format="png", name=name, size=(H, W), panoptic=panoptic
+  )
+  return serialize_example({**read_example(data), **features})
+
+
+def _write(path, examples) -> str:
+  path.write_bytes(b"".join(frame_record(example) for example in examples))
+  return str(path)
+
+
+@pytest.fixture
+def three_files(tmp_path):
+  return [
+    _write(
+      tmp_path / "a", [_example("0", _label(0)), _example("1", _label(1))]
+    ),
+    _write(tmp_path / "b", []),
+    _write(tmp_path / "c", [_example("4", _label(4)), _example("test")]),
+  ]
+
+
+@pytest.mark.parametrize("num_processes", [1, 2])
+def test_counts(three_files, num_processes):
+  seen = []
+  found = inspect_files(three_files, PETS, num_processes, seen.append)
+  assert seen == [2, 0, 2]
+  assert (found.num_records, found.num_labelled) == (4, 3)
+  assert found.bad == []
+  assert found.names == ["0", "1", "4", "test"]
+  assert found.sizes == {(H, W): 4}
+  np.testing.assert_array_equal(found.segments, [0, 5, 3, 3])
+  np.testing.assert_array_equal(found.images, [0, 2, 3, 3])
+  np.testing.assert_array_equal(found.crowds, [0, 0, 3, 0])
+  np.testing.assert_array_equal(found.pixels, [0, 5 * 7, 3 * 8, 3 * 4 * W])
+  assert found.void_pixels == 3 * H * W - found.pixels.sum()
+  assert (found.most_segments, found.most_things) == (6, 5)
+
+
+def test_report_has_a_line_a_class(three_files):
+  text = describe(inspect_files(three_files, PETS), PETS)
+  assert text.splitlines()[0].startswith(
+    "records   4 (3 labelled, 0 bad), 0.0 MiB"
+  )
+  assert "height    11 .. 11 pixels, median 11" in text
+  assert "at most 6 in an image, of which things at most 5" in text
+  assert text.splitlines()[-3:] == [
+    "   1  cat    thing         2         5       0   6.24%",
+    "   2  dog    thing         3         3       3   4.28%",
+    "   3  lawn   stuff         3         3       0  36.36%",
+  ]
+
+
+@pytest.mark.parametrize(
+  ("example", "problem"),
+  [
+    (
+      _example(**{"image/height": W}),
+      "image/encoded: expected the stated height and width (17, 17); got (11, "
+      "17).",
+    ),
+    (
+      _example(panoptic=_label(1))[:-5],
+      "not a tf.train.Example: broken at byte 3.",
+    ),
+    (
+      serialize_example({"image/height": 3}),
+      "image/encoded: expected bytes; it is missing.",
+    ),
+    (
+      _example(**{"image/segmentation/class/encoded": bytes(9)}),
+      "image/segmentation/class/encoded: expected 748 bytes, an int32 a pixel; "
+      "got 9.",
+    ),
+    (
+      _example(
+        panoptic=_label(1), **{"image/segmentation/class/format": b"png"}
+      ),
+      "image/segmentation/class/format: expected raw; got b'png'.",
+    ),
+    (
+      _example(panoptic=np.full((H, W), 4 * 256)),
+      "label: expected classes 0..3 or the ignore label 0; got 4.",
+    ),
+    (
+      _example(panoptic=np.full((H, W), -1)),
+      "label: expected classes 0..3 or the ignore label 0; got -1.",
+    ),
+    (
+      _example(panoptic=np.full((H, W), 3 * 256 + 2)),
+      "label: stuff and void have no instances; got the panoptic ids 770.",
+    ),
+  ],
+)
+def test_a_bad_record_is_named_and_the_others_counted(
+  tmp_path, example, problem
+):
+  good = _example("good", _label(2))
+  path = _write(tmp_path / "a", [good, example])
+  found = inspect_files([path], PETS)
+  assert found.num_records == 2
+  assert found.num_labelled == 1
+  assert [bad.place for bad in found.bad] == [f"{path}, record 1"]
+  assert found.bad[0].problems == (problem,)
+
+
+def test_an_image_that_does_not_decode(tmp_path):
+  path = _write(tmp_path / "a", [_example(**{"image/encoded": _png()[:60]})])
+  (bad,) = inspect_files([path], PETS).bad
+  assert bad.problems[0].startswith("image/encoded: does not decode: ")
+
+
+def test_flipped_bits_and_cut_files_are_named(tmp_path, three_files):
+  with open(three_files[0], "r+b") as file:
+    file.seek(40)
+    (byte,) = file.read(1)
+    file.seek(40)
+    file.write(bytes([byte ^ 1]))
+  with open(three_files[2], "r+b") as file:
+    file.truncate(90)
+  found = inspect_files(three_files, PETS)
+  assert describe_bad(found).splitlines()[:2] == [
+    f"{three_files[0]}, record 0:",
+    "  the checksum does not agree.",
+  ]
+  assert found.bad[1].place == three_files[2]
+  assert "cut short" in found.bad[1].problems[0]
+  assert found.num_records == 2
+
+
+def test_one_name_in_two_records(tmp_path):
+  path = _write(tmp_path / "a", [_example("x"), _example("x")])
+  (bad,) = inspect_files([path], PETS).bad
+  assert bad.problems == ("image/filename: 'x' stands in 2 records.",)
+
+
+def test_long_lists_are_cut(tmp_path):
+  path = _write(tmp_path / "a", [b"\xff"] * 23)
+  lines = describe_bad(inspect_files([path], PETS)).splitlines()
+  assert len(lines) == 41
+  assert lines[-1] == "and 3 more"
+  many = np.arange(40, 62).reshape(2, 11) * 256
+  (problem,) = label_problems(many, PETS)
+  assert problem.endswith("got 40, 41, 42, 43, 44, 45, 46, 47 ....")
+
+
+def test_records_of_the_original_need_no_label_format():
+  features = read_example(_example("x", _label(1)))
+  del features["image/segmentation/class/format"]
+  record = read_plain(serialize_example(features))
+  np.testing.assert_array_equal(record.panoptic, _label(1))
+  np.testing.assert_array_equal(record.image, IMAGE)
+  assert record.name == "x"
