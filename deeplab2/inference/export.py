@@ -1,17 +1,16 @@
 """Export: a SavedModel that was compared with the model before it appears."""
 
-import contextlib
 import dataclasses
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deeplab2.inference import saved_model
+from deeplab2.inference.model_folder import appearing_whole, check_output_path
 from deeplab2.inference.preprocessing import InputFit
 from deeplab2.inference.trained_model import TrainedModel
 from deeplab2.inference.whole_image import WholeImage
@@ -79,7 +78,7 @@ def export_saved_model(
   fit = InputFit.from_experiment(trained.experiment, full_size)
   whole_image = WholeImage(trained.architecture, fit, raw_outputs)
   dataset = trained.architecture.dataset
-  with _appearing_whole(path) as folder:
+  with appearing_whole(path) as folder:
     saved_model.write_saved_model(
       whole_image, dataset, trained.experiment, folder
     )
@@ -89,38 +88,6 @@ def export_saved_model(
         f"export: the SavedModel and the Keras model disagree: {report}"
       )
   return report
-
-
-def check_output_path(path: str | Path, overwrite: bool) -> None:
-  """Raises ValueError unless an export may make this folder."""
-  path = Path(path)
-  if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-    return
-  if not saved_model.is_saved_model(path):
-    raise ValueError(
-      "output_path: expected a new folder, or a SavedModel to replace; got "
-      f"{path}, which holds something else."
-    )
-  if not overwrite:
-    raise ValueError(
-      "output_path: expected a new folder, or --overwrite to replace the "
-      f"SavedModel there; got {path}."
-    )
-
-
-@contextlib.contextmanager
-def _appearing_whole(path: Path) -> Iterator[Path]:
-  """A folder to fill, which gets its name at the end, or else vanishes."""
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with tempfile.TemporaryDirectory(
-    dir=path.parent, prefix=f".{path.name}."
-  ) as parent:
-    folder = Path(parent) / "new"
-    folder.mkdir()
-    yield folder
-    if path.exists():
-      path.rename(Path(parent) / "old")
-    folder.rename(path)
 
 
 def compare(

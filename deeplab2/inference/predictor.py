@@ -10,6 +10,7 @@ from deeplab2.config import load_experiment
 from deeplab2.datasets import DatasetDescription, load_dataset
 from deeplab2.inference import saved_model
 from deeplab2.inference.images import read_image
+from deeplab2.inference.model_folder import is_saved_model
 from deeplab2.inference.preprocessing import InputFit
 from deeplab2.inference.result import PanopticResult, find_segments
 from deeplab2.inference.trained_model import load_trained_model
@@ -65,7 +66,7 @@ class Predictor:
     Raises:
       ValueError: there is nothing to load, or it does not fit the config.
     """
-    if saved_model.is_saved_model(path):
+    if is_saved_model(path):
       _refuse_settings(path, overrides=list(overrides), full_size=full_size)
       dataset = _dataset_of_saved_model(path, config_file)
       return cls(saved_model.read_saved_model(path), dataset)
@@ -84,6 +85,7 @@ class Predictor:
     Raises:
       FileNotFoundError: the path names no file.
       ValueError: it is no image.
+      TypeError: the model is one that returns something else.
     """
     image = read_image(image)
     maps = self._maps(image)
@@ -101,9 +103,8 @@ class Predictor:
     outputs = self._function(image)
     missing = sorted(set(_MAPS) - set(outputs))
     if missing:
-      raise ValueError(
-        f"path: expected a SavedModel with the outputs {sorted(_MAPS)}; "
-        f"got {sorted(outputs)}."
+      raise TypeError(
+        f"model: expected the outputs {sorted(_MAPS)}; got {sorted(outputs)}."
       )
     return {name: outputs[name].numpy()[0] for name in _MAPS}
 

@@ -110,7 +110,7 @@ def test_a_model_of_the_original_library_takes_its_classes_from_a_config(
 
 def test_outputs_of_another_kind_are_refused(dataset):
   predictor = Predictor(lambda image: {"logits": image}, dataset)
-  with pytest.raises(ValueError, match=r"got \['logits'\]\.$"):
+  with pytest.raises(TypeError, match=r"^model: .*; got \['logits'\]\.$"):
     predictor(np.zeros((5, 7, 3), np.uint8))
 
 

@@ -20,11 +20,6 @@ EXTRA = "assets.extra"
 SINGLE, BATCH = "serving_default", "serving_batch"
 
 
-def is_saved_model(folder: str | Path) -> bool:
-  """Whether a folder holds a SavedModel, of this package or another."""
-  return (Path(folder) / "saved_model.pb").is_file()
-
-
 def write_saved_model(
   whole_image: WholeImage, dataset: DatasetDescription, experiment: Any, folder
 ) -> None:
