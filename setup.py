@@ -12,9 +12,9 @@ import setuptools
 
 HERE = pathlib.Path(__file__).parent
 
-# Bounds are those that were run: Keras's variable paths and optimizer hooks are
-# private to a minor version, and tf-models-official ties TensorFlow to 2.20 and,
-# by what it requires itself, absl-py to 1.x.
+# Bounds are those that were run. Keras's variable paths and optimizer hooks are
+# private to a minor version; tf-models-official ties TensorFlow to 2.20 and, by
+# what it requires itself, absl-py to 1.x.
 REQUIRES = [
   "absl-py>=1.4",
   "keras>=3.15,<3.16",
