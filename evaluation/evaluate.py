@@ -1,11 +1,17 @@
 """Scores panoptic predictions: PQ, SQ and RQ; all, things, stuff, a class.
 
+Of files in COCO's panoptic format, a JSON and a folder of PNGs each:
+
   python evaluation/evaluate.py \
     --truth_json=coco/annotations/panoptic_val2017.json \
     --predictions_json=out/panoptic_val2017.json
 
-Truth and predictions are in COCO's panoptic format, a JSON and a folder of
-PNGs each. The numbers are those of panopticapi, to the last digit.
+Of a checkpoint, on the records that its config names:
+
+  python evaluation/evaluate.py --checkpoint=/runs/s \
+    --config_file=max_deeplab_s --set VAL_SET='/data/coco/val*.tfrecord'
+
+The numbers are those of panopticapi, to the last digit.
 """
 
 import concurrent.futures
@@ -15,6 +21,14 @@ import sys
 
 from absl import app, flags
 
+from deeplab2.config import program_flags
+
+program_flags.define_experiment_flags(required=False)
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  None,
+  "Prefix of a checkpoint, or a directory for its newest; with --config_file.",
+)
 _TRUTH_JSON = flags.DEFINE_string(
   "truth_json", None, "Panoptic JSON of the ground truth."
 )
@@ -45,7 +59,8 @@ def main(argv):
     raise app.UsageError(f"expected flags only; got {argv[1:]}.")
   try:
     _check_output()
-    result, names = _score_files()
+    _check_source()
+    result, names = _score_checkpoint() if _CHECKPOINT.value else _score_files()
   except ValueError as error:
     sys.exit(f"error: {error}")
   print(result.table(names, _PER_CLASS.value))
@@ -53,6 +68,39 @@ def main(argv):
     with open(_OUTPUT_JSON.value, "w", encoding="utf-8") as file:
       json.dump(result.to_dict(names), file, indent=2)
     print(f"\nscores: {_OUTPUT_JSON.value}")
+
+
+def _check_source():
+  """Raises ValueError unless the flags name one thing to score."""
+  files = _TRUTH_JSON.value and _PREDICTIONS_JSON.value
+  checkpoint = _CHECKPOINT.value and flags.FLAGS.config_file
+  if bool(files) == bool(checkpoint):
+    given = sorted(
+      name
+      for name in (
+        "checkpoint",
+        "config_file",
+        "predictions_json",
+        "truth_json",
+      )
+      if flags.FLAGS[name].value
+    )
+    raise ValueError(
+      "expected either --checkpoint and --config_file, or --predictions_json "
+      f"and --truth_json; got {given}."
+    )
+
+
+def _score_checkpoint():
+  """The quality of a model on the records of its config, and the names."""
+  experiment = program_flags.experiment_from_flags(search_files=("eval",))
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  from deeplab2.datasets import load_dataset
+  from deeplab2.training.scoring import score_checkpoint
+
+  found = score_checkpoint(experiment, _CHECKPOINT.value)
+  dataset = load_dataset(experiment.eval_dataset_options.dataset)
+  return found.quality, dataset.class_names
 
 
 def _score_files():
@@ -116,5 +164,4 @@ def _check_output():
 
 
 if __name__ == "__main__":
-  flags.mark_flags_as_required(["truth_json", "predictions_json"])
   app.run(main)

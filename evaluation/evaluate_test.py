@@ -131,9 +131,27 @@ def refused(done, message):
   assert message in done.stderr
 
 
-def test_flags_that_are_missing_are_named():
-  refused(run(), "Flag --truth_json must have a value other than None")
-  refused(run("--truth_json=a"), "Flag --predictions_json must have a value")
+def test_flags_that_do_not_say_what_to_score_are_refused():
+  wanted = (
+    "error: expected either --checkpoint and --config_file, or "
+    "--predictions_json and --truth_json; got "
+  )
+  refused(run(), f"{wanted}[].")
+  refused(run("--truth_json=a"), f"{wanted}['truth_json'].")
+  both = run(
+    "--truth_json=a",
+    "--predictions_json=b",
+    "--checkpoint=c",
+    "--config_file=d",
+  )
+  names = ["checkpoint", "config_file", "predictions_json", "truth_json"]
+  refused(both, f"{wanted}{names}.")
+
+
+def test_a_config_that_does_not_exist_is_refused():
+  done = run("--checkpoint=a", "--config_file=no_such_config")
+  refused(done, "error: ")
+  assert "no_such_config" in done.stderr
 
 
 def test_arguments_that_are_no_flags_are_refused(files):

@@ -11,13 +11,13 @@ from deeplab2.config.experiment import load_experiment
 _FLAGS = flags.FLAGS
 
 
-def define_experiment_flags():
+def define_experiment_flags(required: bool = True):
   """Defines --config_file and --set; call it where a program has its flags."""
   flags.DEFINE_string(
     "config_file",
     None,
     "A textproto file, or a name below configs/ such as max_deeplab_s.",
-    required=True,
+    required=required,
   )
   flags.DEFINE_multi_string(
     "set",
