@@ -1,27 +1,13 @@
 import dataclasses
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from deeplab2.inference import export, saved_model
+from deeplab2.inference import export
 from deeplab2.inference.model_folder import is_saved_model
 from deeplab2.inference.preprocessing import InputFit
 from deeplab2.inference.whole_image import WholeImage
-
-# Runs a SavedModel in a process that has neither this package nor Keras.
-STRANGER = """
-import sys
-sys.modules.update(dict.fromkeys(["deeplab2", "keras", "tf_keras", "orbit"]))
-import numpy as np
-import tensorflow as tf
-folder, image, output = sys.argv[1:]
-function = tf.saved_model.load(folder).signatures["serving_default"]
-maps = function(input_tensor=tf.constant(np.load(image)))
-np.save(output, maps["panoptic_pred"])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -43,52 +29,6 @@ def test_only_the_saved_model_appears(exported):
   path, _ = exported
   assert os.listdir(path.parent) == ["exported"]
   assert is_saved_model(path)
-
-
-def test_it_runs_without_this_package_and_without_keras(
-  exported, trained, picture, tmp_path
-):
-  path, _ = exported
-  np.save(tmp_path / "image.npy", picture)
-  subprocess.run(
-    [
-      sys.executable,
-      "-c",
-      STRANGER,
-      str(path),
-      str(tmp_path / "image.npy"),
-      str(tmp_path / "map.npy"),
-    ],
-    check=True,
-    cwd=tmp_path,
-    env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-  )
-  fit = InputFit.from_experiment(trained.experiment)
-  expected = WholeImage(trained.architecture, fit)(picture)["panoptic_pred"]
-  np.testing.assert_array_equal(np.load(tmp_path / "map.npy"), expected)
-
-
-def test_both_signatures_agree(exported, picture):
-  import tensorflow as tf
-
-  signatures = tf.saved_model.load(str(exported[0])).signatures
-  assert set(signatures) == {saved_model.SINGLE, saved_model.BATCH}
-  single = signatures["serving_default"](input_tensor=picture)
-  batch = signatures["serving_batch"](input_tensor=np.stack([picture] * 2))
-  for name, value in single.items():
-    assert value.shape == (1, 61, 83)
-    np.testing.assert_array_equal(batch[name][1], value[0])
-
-
-def test_it_knows_its_classes(exported, dataset):
-  path, _ = exported
-  assert saved_model.read_dataset(path) == dataset
-  text = (path / "assets.extra/experiment.textproto").read_text()
-  assert 'experiment_name: "fields"' in text
-
-
-def test_a_saved_model_of_somebody_else_has_no_classes(tmp_path):
-  assert saved_model.read_dataset(tmp_path) is None
 
 
 def test_a_saved_model_is_replaced_only_on_demand(exported, trained):
