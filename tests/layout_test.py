@@ -47,14 +47,30 @@ SUBPACKAGES = {
   "visualize",
 }
 
+# What the tests of a folder share; nothing else may import it.
+TEST_AIDS = {
+  "deeplab2/input/testing.py",
+  "deeplab2/losses/random_scenes.py",
+  "deeplab2/training/fake_architecture.py",
+}
+
 
 def test_every_module_has_its_test_beside_it():
   missing = [
     short(module)
     for module in modules("deeplab2", *PROGRAM_FOLDERS)
-    if not module.with_name(f"{module.stem}_test.py").is_file()
+    if short(module) not in TEST_AIDS
+    and not module.with_name(f"{module.stem}_test.py").is_file()
   ]
   assert missing == []
+
+
+@pytest.mark.parametrize("aid", sorted(TEST_AIDS))
+def test_what_tests_share_is_imported_by_tests_alone(aid):
+  name = aid.removesuffix(".py").replace("/", ".")
+  for module in modules("deeplab2", *PROGRAM_FOLDERS):
+    imports = imported_names(module)
+    assert not any(each.startswith(name) for each in imports), short(module)
 
 
 def test_every_test_has_its_module_beside_it():
@@ -67,11 +83,15 @@ def test_every_test_has_its_module_beside_it():
 
 
 def has_subject(test):
-  """Whether a module, or a function of the package itself, has that name."""
+  """Whether a module, or a function of the package itself, has that name.
+
+  A module of many aspects may have a test each: MODULE_ASPECT_test.py.
+  """
   name = test.stem.removesuffix("_test")
-  index = test.with_name("__init__.py")
-  if test.with_name(f"{name}.py").is_file():
+  siblings = {file.stem for file in test.parent.glob("*.py")} - {test.stem}
+  if any(f"{name}_".startswith(f"{sibling}_") for sibling in siblings):
     return True
+  index = test.with_name("__init__.py")
   return index.is_file() and f"\ndef {name}(" in index.read_text("utf-8")
 
 
