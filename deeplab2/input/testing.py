@@ -90,7 +90,7 @@ def write_records(path, examples) -> str:
 
 
 def toy_options(file_pattern: str, **fields) -> dataset_pb2.DatasetOptions:
-  """Options for crops of 33 x 49 with every augmentation but copy-paste."""
+  """Options for crops of 33 x 49, randomly scaled."""
   options = dataset_pb2.DatasetOptions(
     dataset="toy",
     file_pattern=[file_pattern],
@@ -102,6 +102,5 @@ def toy_options(file_pattern: str, **fields) -> dataset_pb2.DatasetOptions:
   options.augmentations.min_scale_factor = 0.5
   options.augmentations.max_scale_factor = 1.5
   options.augmentations.scale_factor_step_size = 0.1
-  options.augmentations.autoaugment_policy_name = "simple_classification_policy"
   options.MergeFrom(dataset_pb2.DatasetOptions(**fields))
   return options

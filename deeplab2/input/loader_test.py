@@ -1,0 +1,114 @@
+"""Tests of reading records."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab2.datasets.records import (
+  HEIGHT,
+  IMAGE,
+  LABEL,
+  RecordIndex,
+  parse_example,
+)
+from deeplab2.input.loader import RecordLoader
+from deeplab2.input.testing import TOY, toy_example, write_records
+
+
+def load_changed(tmp_path, change):
+  """Loads record 2 of a file after a change to its features."""
+  example = tf.train.Example.FromString(toy_example(2))
+  change(example.features.feature)
+  records = [toy_example(0), toy_example(1), example.SerializeToString()]
+  path = write_records(tmp_path / "a.tfrecord", records)
+  return RecordLoader(RecordIndex.from_patterns(path), TOY).load(2)
+
+
+def test_a_record_is_what_the_format_says(tmp_path):
+  path = write_records(tmp_path / "a.tfrecord", map(toy_example, range(3)))
+  loader = RecordLoader(RecordIndex.from_patterns(path), TOY)
+  dataset = tf.data.Dataset.range(3).map(loader.load_in_graph)
+  for number, record in enumerate(dataset):
+    parsed = parse_example(tf.constant(toy_example(number)))
+    np.testing.assert_array_equal(record.image, parsed.image)
+    np.testing.assert_array_equal(record.panoptic, parsed.panoptic)
+    assert record.name == f"image{number}"
+
+
+def test_an_unlabelled_image_is_void(tmp_path):
+  path = write_records(tmp_path / "a.tfrecord", [toy_example(0, False)])
+  dataset = dataclasses.replace(TOY, ignore_label=9)
+  loader = RecordLoader(
+    RecordIndex.from_patterns(path), dataset, labelled=False
+  )
+  record = loader.load(0)
+  assert record.panoptic.shape == record.image.shape[:2]
+  assert (record.panoptic == 9 * TOY.divisor).all()
+
+
+def test_the_ignore_label_may_lie_outside_the_classes(tmp_path):
+  example = tf.train.Example.FromString(toy_example(0))
+  label = np.full((29, 43), 9 * TOY.divisor + 5, "<i4").tobytes()
+  example.features.feature[LABEL].bytes_list.value[0] = label
+  path = write_records(tmp_path / "a.tfrecord", [example.SerializeToString()])
+  dataset = dataclasses.replace(TOY, ignore_label=9)
+  record = RecordLoader(RecordIndex.from_patterns(path), dataset).load(0)
+  assert (record.panoptic == 9 * TOY.divisor + 5).all()
+
+
+def set_bytes(name, value):
+  return lambda features: features[name].bytes_list.value.__setitem__(0, value)
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    (
+      set_bytes(IMAGE, b"no image"),
+      "image/encoded: expected a whole JPEG or PNG image; got 8 bytes that do "
+      "not decode: Unknown image file format. One of JPEG, PNG, GIF, BMP, WebP "
+      "required.",
+    ),
+    (
+      lambda features: features.pop(LABEL),
+      "image/segmentation/class/encoded: expected one value, or "
+      "decode_groundtruth_label: false for unlabelled records; got 0.",
+    ),
+    (
+      lambda features: features.pop(IMAGE),
+      "image/encoded: expected one value; got 0.",
+    ),
+    (
+      lambda features: features[HEIGHT].int64_list.value.__setitem__(0, 7),
+      "height and width: expected those of the image, (33, 41); got (7, 41).",
+    ),
+    (
+      set_bytes(LABEL, b"1234"),
+      "image/segmentation/class/encoded: expected raw int32 for 33 x 41 "
+      "pixels, 5412 bytes; got 4 bytes.",
+    ),
+    (
+      set_bytes(LABEL, np.full(33 * 41, 5 * 32, "<i4").tobytes()),
+      "image/segmentation/class/encoded: expected ids of the classes 0..4 and "
+      "0, times 32; got 160.",
+    ),
+    (
+      set_bytes(LABEL, np.full(33 * 41, -1, "<i4").tobytes()),
+      "image/segmentation/class/encoded: expected ids of the classes 0..4 and "
+      "0, times 32; got -1.",
+    ),
+  ],
+)
+def test_a_bad_record_is_named(tmp_path, change, message):
+  with pytest.raises(ValueError) as error:
+    load_changed(tmp_path, change)
+  assert str(error.value) == f"{tmp_path / 'a.tfrecord'}, record 2: {message}"
+
+
+def test_what_is_no_example_is_named(tmp_path):
+  path = write_records(tmp_path / "a.tfrecord", [b"\xff\xff\xff"])
+  loader = RecordLoader(RecordIndex.from_patterns(path), TOY)
+  with pytest.raises(ValueError, match=r"a\.tfrecord, record 0: expected a tf"):
+    loader.load(0)
