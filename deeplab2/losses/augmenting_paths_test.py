@@ -13,12 +13,12 @@ from deeplab2.losses import augmenting_paths
 @functools.cache
 def solver(jit_compile):
   # One trace for all sizes; XLA compiles each anew.
-  shape = (
-    tf.TensorSpec((None, None, None)),
-    tf.TensorSpec((None, None), tf.bool),
-  )
+  cost = tf.TensorSpec((None, None, None))
+  present = tf.TensorSpec((None, None), tf.bool)
   return tf.function(
-    augmenting_paths.assign, input_signature=shape, jit_compile=jit_compile
+    augmenting_paths.assign,
+    input_signature=[cost, present],
+    jit_compile=jit_compile,
   )
 
 

@@ -167,8 +167,8 @@ def _drop_absent(mask_id, channel, area):
   """Moves the masks that are there to the front and cuts off the rest."""
   present = channel >= 0
   rank = ops.cumsum(ops.cast(present, "int32"), axis=1)
-  # At least one row, so that no tensor downstream is empty.
-  keep = ops.maximum(ops.max(rank), 1)
+  # At least two rows: nothing downstream is empty, nor a softmax over one.
+  keep = ops.maximum(ops.max(rank), 2)
   position = ops.arange(channel.shape[1], dtype="int32")
   order = ops.argsort(ops.where(present, position, position + channel.shape[1]))
   order = order[:, :keep]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from deeplab2.losses import original_matching
 
@@ -23,8 +24,6 @@ def totals(similarity, slot):
 
 
 def best_totals(similarity, present):
-  from scipy import optimize
-
   for image, rows in zip(similarity, present, strict=True):
     wanted = image[rows]
     yield wanted[optimize.linear_sum_assignment(wanted, maximize=True)].sum()

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab2.losses import mask_targets, pq_style, random_scenes, softmax
+from deeplab2.losses import (
+  mask_targets,
+  pq_style,
+  random_scenes,
+  slot_class,
+  softmax,
+)
 from deeplab2.losses.random_scenes import BATCH, LAYOUT, SLOTS
 
 
@@ -20,6 +26,10 @@ def make_scene(seed=0, **kwargs):
   probability = softmax.softmax(logits)
   areas = pq_style.slot_areas(logits, probability, targets)
   return logits, probability, prediction.class_logits, areas, targets
+
+
+def best_match(*scene):
+  return pq_style.match_slots(*scene, "host")
 
 
 def test_areas_of_all_kinds_make_up_the_image():
@@ -47,9 +57,7 @@ def test_perfect_slots_are_found_wherever_they_are():
     class_logits[b, order[k], channel[b, k]] = 30.0
   area = tf.constant(probability.sum(1))
   areas = pq_style.SlotAreas(area, tf.zeros_like(area), tf.zeros_like(area))
-  match = pq_style.match_slots(
-    probability, areas, class_logits, targets, "host"
-  )
+  match = best_match(probability, areas, class_logits, targets)
   present = targets.present.numpy()
   np.testing.assert_array_equal(match.slot, np.where(present, order, -1))
   np.testing.assert_allclose(match.dice, present, atol=1e-5)
@@ -58,9 +66,7 @@ def test_perfect_slots_are_found_wherever_they_are():
 
 def test_matched_pairs_carry_their_own_dice_and_probability():
   _, probability, class_logits, areas, targets = make_scene()
-  match = pq_style.match_slots(
-    probability, areas, class_logits, targets, "host"
-  )
+  match = best_match(probability, areas, class_logits, targets)
   class_probability = tf.nn.softmax(class_logits).numpy()
   for b, k in np.argwhere(targets.present):
     n = match.slot[b, k].numpy()
@@ -78,9 +84,7 @@ def test_matched_pairs_carry_their_own_dice_and_probability():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_mask_term_sums_weighted_dice_over_the_matched_masks(seed):
   _, probability, class_logits, areas, targets = make_scene(seed)
-  match = pq_style.match_slots(
-    probability, areas, class_logits, targets, "host"
-  )
+  match = best_match(probability, areas, class_logits, targets)
   has_mask = targets.has_mask.numpy()
   expected = np.zeros(BATCH)
   own = np.ones(has_mask.shape, np.float32)
@@ -96,25 +100,23 @@ def test_mask_term_sums_weighted_dice_over_the_matched_masks(seed):
 
 def test_class_term_gives_slots_the_class_and_dice_of_their_mask():
   _, probability, class_logits, areas, targets = make_scene()
-  match = pq_style.match_slots(
-    probability, areas, class_logits, targets, "host"
-  )
+  match = best_match(probability, areas, class_logits, targets)
   value = pq_style.class_term(class_logits, areas, targets, match, 0.75)
   log_p = tf.nn.log_softmax(class_logits).numpy()
-  loss = -0.25 * areas.void_share.numpy() * log_p[:, :, -1]
+  void_share = np.maximum(areas.void_share, slot_class.MIN_WEIGHT)
+  loss = -0.25 * void_share * log_p[:, :, -1]
   for b, k in np.argwhere(targets.present):
     n = match.slot[b, k].numpy()
-    loss[b, n] = -0.75 * match.dice[b, k] * log_p[b, n, targets.channel[b, k]]
+    dice = np.maximum(match.dice[b, k], slot_class.MIN_WEIGHT)
+    loss[b, n] = -0.75 * dice * log_p[b, n, targets.channel[b, k]]
   np.testing.assert_allclose(value, loss.mean(1), rtol=1e-4)
 
 
 def test_without_masks_the_mask_term_is_zero():
-  logits, probability, class_logits, areas, targets = make_scene(
+  _, probability, class_logits, areas, targets = make_scene(
     things=0, stuff=False, crowd=False
   )
-  match = pq_style.match_slots(
-    probability, areas, class_logits, targets, "host"
-  )
+  match = best_match(probability, areas, class_logits, targets)
   own = tf.ones(targets.mask_id.shape)
   np.testing.assert_array_equal(match.slot, -1)
   np.testing.assert_array_equal(

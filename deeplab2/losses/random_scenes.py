@@ -4,6 +4,7 @@ Sizes are distinct primes, so that no exchanged axis goes unnoticed.
 """
 
 import numpy as np
+import tensorflow as tf
 
 from deeplab2 import structures
 
@@ -63,9 +64,8 @@ def _random_image(rng, things, stuff, crowd, size):
     semantic[is_crowd] = LAYOUT.thing_ids[0]
   for thing in range(things):
     top, left = rng.integers(0, height - 3), rng.integers(0, width - 3)
-    box = np.s_[
-      top : top + rng.integers(2, 5), left : left + rng.integers(2, 5)
-    ]
+    tall, wide = rng.integers(2, 5, 2)
+    box = np.s_[top : top + tall, left : left + wide]
     semantic[box] = rng.choice(LAYOUT.thing_ids)
     thing_id[box] = thing
     is_crowd[box] = False
@@ -88,3 +88,16 @@ def random_prediction(
     pixel_features=features / np.linalg.norm(features, axis=-1, keepdims=True),
     semantic_logits=draw(*size, NUM_CLASSES),
   )
+
+
+def scene(seed=0, *, slots=SLOTS, size=(HEIGHT, WIDTH), **kwargs):
+  """Tensors: a prediction at the size of the tests, and targets at `size`."""
+  return (
+    tensors(random_prediction(seed, slots=slots)),
+    tensors(random_targets(seed, size=size, **kwargs)),
+  )
+
+
+def tensors(structure):
+  """A structure of arrays as one of tensors."""
+  return type(structure)(*map(tf.constant, structure))
