@@ -15,7 +15,7 @@ def mask_discrimination(pixel_features, targets, temperature=0.3):
 
   Every pixel chooses among all masks of its image, stuff included, by the
   cosine to their mean features; pixels of stuff have no loss of their own.
-  Paper: MaX-DeepLab, section 3.3, equation 16.
+  Paper: MaX-DeepLab, "Auxiliary Losses".
 
   Args:
     pixel_features: b p d  float32 of unit length over d.
@@ -41,7 +41,7 @@ def pixel_discrimination(
 
   The truth of a pixel is spread evenly over the sampled pixels of its mask,
   itself included. Pixels without a mask are drawn last and have no loss.
-  Paper: CMT-DeepLab, section 3.4.
+  Paper: CMT-DeepLab, "Pixel-wise Contrastive Loss".
 
   Args:
     pixel_features: b p d  float32 of unit length over d.

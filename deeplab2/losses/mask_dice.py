@@ -32,7 +32,7 @@ def mask_dice(overlap, predicted_area, area):
   """One minus Dice of each mask with its slot: three times b k -> b k.
 
   Zero for equal binary masks, empty ones included; near one for masks that
-  have nothing in common. Paper: the second half of equation 10.
+  have nothing in common. Paper: MaX-DeepLab, equation 10.
 
   Args:
     overlap: probability of the slot summed over the pixels of the mask.

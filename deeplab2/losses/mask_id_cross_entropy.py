@@ -11,8 +11,8 @@ from deeplab2.losses import softmax
 def mask_id_cross_entropy(mask_logits, probability, slot_of_mask, mask_id):
   """Cross entropy of each pixel against the slot its mask was matched to.
 
-  The logits are taken as they are, without a temperature. Paper: section 3.3,
-  "Mask-ID cross-entropy".
+  The logits are taken as they are, without a temperature. Paper: MaX-DeepLab,
+  "Auxiliary Losses".
 
   Args:
     mask_logits: b p n  float32.

@@ -1,7 +1,7 @@
 """The loss of MaX-DeepLab: five terms and their visible, weighted sum.
 
 Wang et al., "MaX-DeepLab: End-to-End Panoptic Segmentation with Mask
-Transformers", CVPR 2021, sections 3.3 and 4.
+Transformers", CVPR 2021, "PQ-style Loss" and "Auxiliary Losses".
 
 Letters: b batch, h w size of the logits, p = h * w pixels, n slots, c classes.
 """
@@ -22,6 +22,9 @@ from deeplab2.losses import (
   semantic_cross_entropy,
   softmax,
 )
+
+# Added to the seed, so that the semantic loss has random numbers of its own.
+SEMANTIC_STREAM = (1_000_003, 0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,8 @@ class MaXDeepLabLoss:
     instance_sampling: compares sampled pixels with each other, as CMT-DeepLab
       does, instead of thing pixels with the means of masks.
     semantic_sampling: averages the semantic loss over sampled pixels.
-    solver: of the matching; "host", or "compiled" for XLA and TPUs.
+    solver: of the matching: "host"; "compiled" for XLA and TPUs; "original" to
+      agree with recordings of the original library. See `matching`.
   """
 
   layout: structures.ClassLayout
@@ -182,8 +186,7 @@ class MaXDeepLabLoss:
         self.semantic_sampling,
         mask_targets.region_area(masks),
         masks.labelled,
-        # Not the pixels of the instance discrimination.
-        ops.add(ops.convert_to_tensor(seed, "int32"), (0, 1)),
+        ops.add(ops.convert_to_tensor(seed, "int32"), SEMANTIC_STREAM),
       )
       logits, label, weight = (
         sampling.gather_pixels(x, index) for x in (logits, label, weight)

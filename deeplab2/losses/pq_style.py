@@ -1,4 +1,4 @@
-"""The PQ-style loss: matching, and its two halves (MaX-DeepLab, section 3.3).
+"""The PQ-style loss of MaX-DeepLab: matching, and the loss's two halves.
 
 PQ is the sum over matched masks of recognition x segmentation quality. The
 loss follows the product rule: each factor is improved with the other one as a
@@ -73,7 +73,7 @@ def match_slots(probability, areas, class_logits, targets, solver):
   """Gives every mask the slot that makes the sum of their PQ greatest.
 
   The similarity of a mask and a slot is Dice x probability of the mask's
-  class. Paper: equations 7 to 9.
+  class. Paper: "PQ-style Loss".
 
   Args:
     probability: b p n  float32 softmax of the mask logits. No gradient.

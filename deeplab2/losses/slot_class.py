@@ -23,8 +23,8 @@ def slot_class_cross_entropy(
   opposite of what it computes. Its weights were trained with this, and its
   authors' PyTorch version does the same, so this is what is meant.)
 
-  Paper: the first half of equation 10, and equation 11. The focal exponent of
-  the original is zero in all its models, so there is none here.
+  Paper: MaX-DeepLab, equation 10. The focal exponent of the original is zero in
+  all its models, so there is none here.
 
   Args:
     class_logits: b n c  float32.
