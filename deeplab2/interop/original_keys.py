@@ -15,8 +15,13 @@ _ITEMS = (
   ("mask_head/", ""),
 )
 
+# Items of the original that are ours as well; all others are of the mask head.
+_SHARED_ITEMS = frozenset({"encoder", "semantic_decoder"})
+
 # Attributes that the original holds without an underscore.
 _PUBLIC = frozenset({"conv_block", "final_conv"})
+
+_DEPTHWISE = "depthwise_"
 
 
 def original_key(path: str) -> str:
@@ -31,6 +36,22 @@ def original_key(path: str) -> str:
       break
   item, *attributes, leaf = path.split("/")
   if attributes and attributes[-1] == "depthwise_conv":
-    leaf = f"depthwise_{leaf}"
+    leaf = f"{_DEPTHWISE}{leaf}"
   private = [a if a in _PUBLIC else f"_{a}" for a in attributes]
   return "/".join([item, *private, leaf])
+
+
+def our_path(key: str) -> str:
+  """The path whose `original_key` is `key`; the same rule, backwards.
+
+  A key that no model of ours has becomes a path that none has.
+  """
+  item, *attributes, leaf = key.split("/")
+  if attributes and attributes[-1] == "_depthwise_conv":
+    leaf = leaf.removeprefix(_DEPTHWISE)
+  public = [a.removeprefix("_") for a in attributes]
+  path = "/".join([item, *public, leaf])
+  for ours, theirs in _ITEMS:
+    if theirs and path.startswith(theirs):
+      return ours + path.removeprefix(theirs)
+  return path if item in _SHARED_ITEMS else f"mask_head/{path}"

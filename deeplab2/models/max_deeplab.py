@@ -105,6 +105,9 @@ class MaXDeepLab(keras.Model):
         kind=pixel_head.kind,
       )
 
+  def build(self, input_shape):
+    """Creates nothing; the layers do when first called (see `Composite`)."""
+
   @property
   def decodes_semantic(self) -> bool:
     """Whether the semantic features are coarser than the masks."""
@@ -166,6 +169,16 @@ class MaXDeepLab(keras.Model):
     ids = {id(variable) for variable in backbone}
     rest = [v for v in self.trainable_variables if id(v) not in ids]
     return {"backbone": backbone, "rest": rest}
+
+  def class_layers(self):
+    """Layers with a row for each class, by what their last axis counts.
+
+    "class_ids" are those of the dataset, "channels" those of its ClassLayout.
+    """
+    return {
+      "class_ids": [self.semantic_head.final_conv],
+      "channels": [self.mask_head.transformer_class_head],
+    }
 
 
 def check_size(shape):

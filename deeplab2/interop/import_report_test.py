@@ -1,0 +1,75 @@
+from deeplab2.interop.import_plan import ModelLayout, plan_import
+from deeplab2.interop.import_report import afresh_lines, listings, table
+
+SHAPES = {
+  "encoder/stem/conv/kernel": (3, 5),
+  "encoder/stage5_extra/kernel": (5, 5),
+  "head/conv/kernel": (5, 7),
+  "head/conv/bias": (7,),
+}
+MODEL = ModelLayout(
+  shapes=SHAPES,
+  backbone=frozenset({"encoder/stem/conv/kernel"}),
+  class_paths=frozenset({"head/conv/kernel", "head/conv/bias"}),
+)
+FILE = {f"model/{path}": shape for path, shape in SHAPES.items()}
+
+
+def test_the_table_counts_variables_and_parameters():
+  file = FILE | {
+    "model/encoder/stem/conv/kernel": (5, 3),
+    "model/alien": (1000, 2),
+    "optimizer/all/iterations": (),
+    "model/head/conv/kernel": (5, 2),
+    "model/head/conv/bias": (2,),
+  }
+  assert table(plan_import(MODEL, file)) == (
+    "                     variables     parameters\n"
+    "assigned                     1             25\n"
+    "afresh                       2             42\n"
+    "missing                      0              0\n"
+    "misshapen                    1             15\n"
+    "unused                       1          2,000\n"
+    "unused, allowed              0              0\n"
+    "optimizer, counters          1              1"
+  )
+
+
+def test_all_that_is_amiss_is_listed():
+  file = FILE | {"model/encoder/stem/conv/kernel": (5, 3), "model/alien": (1,)}
+  del file["model/head/conv/bias"]
+  assert listings(plan_import(MODEL, file)) == (
+    "\nMissing in the file (1):\n"
+    "  model/head/conv/bias"
+    "\nUnexpected in the file (1):\n"
+    "  model/alien"
+    "\nOf another shape (1):\n"
+    "  model/encoder/stem/conv/kernel: [3, 5] in the model, [5, 3] in the file"
+    " (transposed?)"
+  )
+  assert listings(plan_import(MODEL, FILE)) == ""
+
+
+def test_long_lists_are_cut():
+  file = FILE | {f"model/alien{i:03d}": (1,) for i in range(60)}
+  lines = listings(plan_import(MODEL, file)).splitlines()
+  assert lines[-1] == "  ... and 10 more"
+  assert len(lines) == 53
+
+
+def test_one_line_says_which_layers_start_afresh_for_other_classes():
+  file = FILE | {
+    "model/head/conv/kernel": (5, 2),
+    "model/head/conv/bias": (2,),
+  }
+  assert afresh_lines(plan_import(MODEL, file)) == [
+    "Starts afresh for other classes: head/conv (2 -> 7)."
+  ]
+
+
+def test_one_line_says_what_a_backbone_leaves():
+  plan = plan_import(MODEL, {"model/encoder/stem/conv/kernel": (3, 5)})
+  assert afresh_lines(plan) == [
+    "Starts afresh beyond a pretrained backbone: "
+    "encoder/stage5_extra, head/conv."
+  ]

@@ -1,0 +1,168 @@
+"""Weights of a checkpoint, ours or the original library's, into a model."""
+
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+
+from deeplab2.interop.checkpoint_contents import CheckpointContents
+from deeplab2.interop.checkpoint_sources import is_archive, open_checkpoint
+from deeplab2.interop.class_rows import CarryOver
+from deeplab2.interop.import_plan import (
+  Exceptions,
+  ImportPlan,
+  ModelLayout,
+  plan_import,
+)
+from deeplab2.interop.import_report import afresh_lines, listings, table
+from deeplab2.interop.original_keys import SUFFIX
+from deeplab2.layers.variable_paths import variables_by_path
+
+_STEPS = ("global_step", f"global_step{SUFFIX}")
+
+
+class UnexplainedError(ValueError):
+  """A checkpoint does not fit; `plan` says how."""
+
+  def __init__(self, source: str, plan: ImportPlan):
+    super().__init__(
+      f"checkpoint {source}: does not fit the model." + listings(plan)
+    )
+    self.plan = plan
+
+
+@dataclasses.dataclass(frozen=True)
+class Imported:
+  """What an import did.
+
+  Attributes:
+    source: the files it was read from, or the archive.
+    plan: what became of each variable and each array.
+    step: the training step that the file says it is of, or None.
+    carried: axis of classes -> number of rows that were carried over.
+  """
+
+  source: str
+  plan: ImportPlan
+  step: int | None
+  carried: dict[str, int]
+
+  def lines(self) -> list[str]:
+    """What is worth a printed line: all that did not simply fit."""
+    lines = afresh_lines(self.plan)
+    if self.carried:
+      counts = [f"{n} of {axis}" for axis, n in self.carried.items()]
+      lines.append(f"Rows carried over by name: {', '.join(counts)}.")
+    if self.plan.allowed:
+      lines.append(f"Left in the file: {', '.join(self.plan.allowed)}.")
+    return lines
+
+  def table(self) -> str:
+    return table(self.plan)
+
+
+def import_weights(
+  model,
+  path: str,
+  exceptions: Exceptions | None = None,
+  *,
+  carry_over: CarryOver | None = None,
+  whole: bool = False,
+) -> Imported:
+  """Assigns to each variable its array of a checkpoint, or nothing at all.
+
+  Unless `whole`, two kinds of variables may start afresh: last layers of
+  another number of classes, which the model declares in `class_layers()`, and
+  all beyond the encoder's backbone where the file has nothing but that, as
+  ImageNet checkpoints do.
+
+  Args:
+    model: a keras.Model whose variables exist.
+    path: prefix of a checkpoint, a folder, for its newest one, or a .tar.gz.
+    exceptions: to the rule that all must fit.
+    carry_over: the classes of either side, to carry rows from one to the other.
+    whole: that every variable has to be in the file.
+
+  Raises:
+    UnexplainedError: something does not fit; all of it is listed.
+    ValueError: there is no checkpoint, or it is broken.
+  """
+  with open_checkpoint(path) as prefix:
+    contents = CheckpointContents(prefix)
+    layout = _whole_layout(model) if whole else model_layout(model)
+    plan = plan_import(
+      layout, contents.shapes, exceptions, carry_over=carry_over is not None
+    )
+    source = path if is_archive(path) and not os.path.isdir(path) else prefix
+    if plan.unexplained:
+      raise UnexplainedError(source, plan)
+    carried = _assign(model, contents, plan, carry_over)
+    return Imported(str(source), plan, _step(contents), carried)
+
+
+def model_layout(model) -> ModelLayout:
+  """What a plan has to know of a model, with the roles that it declares."""
+  variables = variables_by_path(model)
+  paths = {id(variable): path for path, variable in variables.items()}
+  groups = getattr(model, "parameter_groups", dict)()
+  return ModelLayout(
+    shapes=_shapes(variables),
+    backbone=_with_statistics(
+      variables, {paths[id(v)] for v in groups.get("backbone", ())}
+    ),
+    class_paths=frozenset(class_axes(model)),
+  )
+
+
+def class_axes(model) -> dict[str, str]:
+  """Path of each class-dependent variable -> what its last axis counts."""
+  paths = {id(v): path for path, v in variables_by_path(model).items()}
+  layers = getattr(model, "class_layers", dict)()
+  return {
+    paths[id(variable)]: axis
+    for axis, members in layers.items()
+    for layer in members
+    for variable in layer.variables
+  }
+
+
+def _whole_layout(model) -> ModelLayout:
+  return ModelLayout(shapes=_shapes(variables_by_path(model)))
+
+
+def _shapes(variables) -> dict[str, tuple[int, ...]]:
+  return {path: tuple(v.shape) for path, v in variables.items()}
+
+
+def _with_statistics(variables, trainable: set[str]) -> frozenset[str]:
+  """Trainable variables, and moving averages of the layers they are of."""
+  layers = {path.rpartition("/")[0] for path in trainable}
+  return frozenset(p for p in variables if p.rpartition("/")[0] in layers)
+
+
+def _assign(model, contents, plan: ImportPlan, carry_over) -> dict[str, int]:
+  """Reads all, then assigns all; returns the rows carried over by axis."""
+  variables, axes = variables_by_path(model), class_axes(model)
+  values: dict[str, Any] = {}
+  carried: dict[str, int] = {}
+  if carry_over is not None:
+    for path, rows in plan.by_class.items():
+      axis = axes[path]
+      carry_over.check(axis, path, rows.found)
+      source = contents.read([rows.name])[rows.name]
+      before = np.asarray(variables[path])
+      values[path] = carry_over.merged(axis, source, before)
+      carried[axis] = len(carry_over.common(axis))
+  arrays = contents.read(plan.assigned.values())
+  values |= {path: arrays[name] for path, name in plan.assigned.items()}
+  for path, value in values.items():
+    variables[path].assign(value)
+  return carried
+
+
+def _step(contents: CheckpointContents) -> int | None:
+  for name in _STEPS:
+    if name in contents.shapes:
+      return int(contents.read([name])[name])
+  return None

@@ -1,0 +1,54 @@
+"""Writes a model's weights as google-research/deeplab2 writes them.
+
+Its checkpoints are graphs of objects: beside the arrays, under the keys of
+`original_keys`, a file holds which object has which, by the names of their
+attributes. The tree that is built here has those names, so that
+`tf.train.Checkpoint(**model.checkpoint_items).restore(prefix)` finds its way.
+"""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab2.interop.original_keys import original_key
+from deeplab2.layers.variable_paths import variables_by_path
+
+
+def write_original_checkpoint(
+  model, prefix: str, *, step: int | None = None
+) -> None:
+  """Writes every variable of a model, bit by bit, in the original's format.
+
+  Args:
+    model: a keras.Model whose variables exist.
+    prefix: of the files, such as exported/ckpt-100000.
+    step: training step, for the original's `global_step`.
+  """
+  arrays = {
+    original_key(path): np.asarray(variable)
+    for path, variable in variables_by_path(model).items()
+  }
+  if step is not None:
+    arrays["global_step"] = np.int64(step)
+  # What tf.train.Checkpoint.save counts, and restore asks for.
+  arrays["save_counter"] = np.int64(1)
+  root = _tree(arrays)
+  os.makedirs(os.path.dirname(os.path.abspath(prefix)), exist_ok=True)
+  with tf.device("CPU:0"):
+    tf.train.Checkpoint(root=root).write(str(prefix))
+
+
+def _tree(arrays: Mapping[str, np.ndarray]) -> tf.Module:
+  """Objects whose attributes, step by step, spell the keys."""
+  root = tf.Module()
+  for key, array in arrays.items():
+    *attributes, leaf = key.split("/")
+    node = root
+    for name in attributes:
+      if not hasattr(node, name):
+        setattr(node, name, tf.Module())
+      node = getattr(node, name)
+    setattr(node, leaf, tf.Variable(array))
+  return root
