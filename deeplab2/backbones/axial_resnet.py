@@ -11,6 +11,7 @@ from keras import ops
 
 from deeplab2.backbones.plan import BACKBONE, NetworkPlan, Stage
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import SequenceConvNorm
 from deeplab2.layers.drop_path import drop_path_factors
 from deeplab2.layers.dual_path_transformer import (
@@ -39,7 +40,7 @@ class Features(NamedTuple):
   mask_feature: Tensor | None  # b n d  memory, ready for the mask head
 
 
-class ResidualStage(keras.layers.Layer):
+class ResidualStage(Composite):
   """The blocks of a `Stage`, each with its transformer if it has one."""
 
   def __init__(
@@ -91,7 +92,7 @@ class ResidualStage(keras.layers.Layer):
     return rates
 
 
-class AxialResNet(keras.layers.Layer):
+class AxialResNet(Composite):
   """Images to features at several strides, and to a memory of mask slots."""
 
   def __init__(

@@ -7,6 +7,7 @@ from keras import ops
 
 from deeplab2.heads.prediction_head import PredictionHead
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import SequenceConvNorm
 
 VOID_PRIOR = 0.9  # probability of "no object" of a new network
@@ -20,7 +21,7 @@ def void_offset(num_channels: int) -> float:
   return math.log((num_channels - 1) * VOID_PRIOR / (1 - VOID_PRIOR))
 
 
-class ClassHead(keras.layers.Layer):
+class ClassHead(Composite):
   """Class logits of each slot, float32; void is the last channel."""
 
   def __init__(self, num_channels: int, **kwargs):
@@ -39,7 +40,7 @@ class ClassHead(keras.layers.Layer):
     return self.conv(x) + offset
 
 
-class MaskHead(keras.layers.Layer):
+class MaskHead(Composite):
   """Pixel features, and how well each fits each slot's mask kernel.
 
   All of its results are float32.

@@ -3,10 +3,11 @@
 import keras
 
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import convolution_of
 
 
-class ConvBlock(keras.layers.Layer):
+class ConvBlock(Composite):
   """One normalized and rectified convolution of a kind that configs name."""
 
   def __init__(self, kind: str, filters: int, norm: NormOptions, **kwargs):
@@ -17,7 +18,7 @@ class ConvBlock(keras.layers.Layer):
     return self.conv1_bn_act(x, training=training)
 
 
-class PredictionHead(keras.layers.Layer):
+class PredictionHead(Composite):
   """Features to `outputs` numbers a pixel, float32, b h w c."""
 
   def __init__(

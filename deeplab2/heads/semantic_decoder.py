@@ -5,12 +5,12 @@ ASPP on deep features, then fusion with shallower ones, from coarse to fine.
 
 import dataclasses
 
-import keras
 from keras import ops
 
 from deeplab2.heads.prediction_head import ConvBlock
 from deeplab2.layers.aspp import ASPP
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 from deeplab2.layers.resize import resize_align_corners
 
@@ -36,7 +36,7 @@ class DecoderOptions:
   kind: str = "depthwise_separable_conv"
 
 
-class SemanticDecoder(keras.layers.Layer):
+class SemanticDecoder(Composite):
   """Deep features and a list of shallower ones to the size of the last."""
 
   def __init__(self, options: DecoderOptions, norm: NormOptions, **kwargs):

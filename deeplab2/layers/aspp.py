@@ -1,9 +1,9 @@
 """Atrous spatial pyramid pooling (Chen et al., DeepLabv3, 2017)."""
 
-import keras
 from keras import ops
 
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 from deeplab2.layers.resize import resize_align_corners
 from deeplab2.layers.stateless_random import dropout
@@ -11,7 +11,7 @@ from deeplab2.layers.stateless_random import dropout
 DROPOUT_RATE = 0.1
 
 
-class ASPPConv(keras.layers.Layer):
+class ASPPConv(Composite):
   """One branch: a 3x3 convolution with holes."""
 
   def __init__(self, filters, atrous_rate, norm: NormOptions, **kwargs):
@@ -22,7 +22,7 @@ class ASPPConv(keras.layers.Layer):
     return self.conv_bn_act(x, training=training)
 
 
-class ASPPPool(keras.layers.Layer):
+class ASPPPool(Composite):
   """The image-level branch: averages over large windows.
 
   `pool_size` is the window, (height, width) of the features in training; it is
@@ -64,7 +64,7 @@ def _band(length, window):
   return ops.cast(inside, "float32") / ops.cast(window, "float32")
 
 
-class ASPP(keras.layers.Layer):
+class ASPP(Composite):
   """Five views of different reach, concatenated and projected.
 
   With `only_projection`, the projection alone.

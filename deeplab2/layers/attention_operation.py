@@ -1,12 +1,12 @@
 """Multi-head attention with normalized logits and normalized retrieval."""
 
-import keras
 from keras import ops
 
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
+from deeplab2.layers.composite import Composite
 
 
-class AttentionOperation(keras.layers.Layer):
+class AttentionOperation(Composite):
   """Attends from queries to keys and retrieves values.
 
   Logits are normalized per head instead of scaled by depth; what is retrieved

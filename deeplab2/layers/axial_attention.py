@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.relative_position import RelativePosition
 
 
@@ -20,7 +21,7 @@ def check_heads(name: str, depth: int, heads: int):
     )
 
 
-class AxialAttention(keras.layers.Layer):
+class AxialAttention(Composite):
   """Position-sensitive multi-head self-attention over a sequence.
 
   Three kinds of logits (query with key, query with position, key with
@@ -92,7 +93,7 @@ class AxialAttention(keras.layers.Layer):
     ]
 
 
-class AxialAttention2D(keras.layers.Layer):
+class AxialAttention2D(Composite):
   """Attention along the height, then along the width."""
 
   def __init__(

@@ -8,9 +8,10 @@ import keras
 from keras import ops
 
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
+from deeplab2.layers.composite import Composite
 
 
-class ConvNorm(keras.layers.Layer):
+class ConvNorm(Composite):
   """Convolution without bias, batch normalization, and ReLU if `relu`."""
 
   def __init__(
@@ -47,7 +48,7 @@ class ConvNorm(keras.layers.Layer):
     return ops.relu(x) if self.relu else x
 
 
-class DepthwiseNorm(keras.layers.Layer):
+class DepthwiseNorm(Composite):
   """Depthwise convolution, batch normalization, ReLU; keeps size and depth."""
 
   def __init__(self, kernel_size: int, norm: NormOptions, **kwargs):
@@ -61,7 +62,7 @@ class DepthwiseNorm(keras.layers.Layer):
     return ops.relu(self.batch_norm(self.depthwise_conv(x), training=training))
 
 
-class SeparableConvNorm(keras.layers.Layer):
+class SeparableConvNorm(Composite):
   """A depthwise and a 1x1 convolution, each normalized and rectified."""
 
   def __init__(
@@ -77,7 +78,7 @@ class SeparableConvNorm(keras.layers.Layer):
     )
 
 
-class SequenceConvNorm(keras.layers.Layer):
+class SequenceConvNorm(Composite):
   """A 1x1 convolution over a sequence, batch normalization, optional ReLU."""
 
   def __init__(

@@ -12,6 +12,7 @@ from keras import ops
 from deeplab2.layers.attention_operation import AttentionOperation
 from deeplab2.layers.axial_attention import check_heads
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import SequenceConvNorm
 from deeplab2.layers.drop_path import scale_samples
 
@@ -19,7 +20,7 @@ HEADS = 8
 NUM_DROP_PATHS = 3  # pixel feedback, memory attention, memory feed-forward
 
 
-class DualPathTransformer(keras.layers.Layer):
+class DualPathTransformer(Composite):
   """One exchange between the pixel path and the memory path.
 
   Args:

@@ -26,4 +26,6 @@ class RelativePosition(keras.layers.Layer):
     places = ops.arange(length)
     distance = ops.expand_dims(places, 0) - ops.expand_dims(places, 1)
     rows = ops.clip(distance, 1 - MAX_SPAN, MAX_SPAN - 1) + (MAX_SPAN - 1)
-    return ops.take(self.embeddings, rows, axis=0)
+    # The gradient of a reshaped table is dense, as clipping by norm needs it.
+    table = ops.reshape(self.embeddings, (2 * MAX_SPAN - 1, -1))
+    return ops.take(table, rows, axis=0)

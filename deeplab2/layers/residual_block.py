@@ -5,16 +5,16 @@ ReLU, and its identity shortcut starts behind it. The last normalization of a
 branch starts with gamma zero, so that a new network is a chain of shortcuts.
 """
 
-import keras
 from keras import ops
 
 from deeplab2.layers.axial_attention import AxialAttention2D
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 from deeplab2.layers.drop_path import scale_samples
 
 
-class ResidualBlock(keras.layers.Layer):
+class ResidualBlock(Composite):
   """`relu(x)` or its projection, plus `branch(relu(x))`.
 
   Subclasses say what the branch is. The shortcut is projected where the block

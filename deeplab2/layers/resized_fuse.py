@@ -3,15 +3,15 @@
 The joints of MaX-DeepLab's stacked decoder (Wang et al., CVPR 2021).
 """
 
-import keras
 from keras import ops
 
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 from deeplab2.layers.resize import resize_align_corners
 
 
-class ResizedFuse(keras.layers.Layer):
+class ResizedFuse(Composite):
   """Brings each input to `filters` channels at `stride` and adds them up.
 
   An input of that depth is only resized. Another is rectified and projected:

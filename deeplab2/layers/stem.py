@@ -1,12 +1,11 @@
 """Stems: from the image to features at stride 2, not yet rectified."""
 
-import keras
-
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 
 
-class InceptionStem(keras.layers.Layer):
+class InceptionStem(Composite):
   """Three 3x3 convolutions, the first of stride 2 (Szegedy et al., 2016)."""
 
   def __init__(self, width_multiplier: float, norm: NormOptions, **kwargs):
