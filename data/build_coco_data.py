@@ -60,6 +60,8 @@ def main(argv):
     reports = _convert()
   except ValueError as error:
     sys.exit(f"error: {error}")
+  except KeyboardInterrupt:
+    sys.exit("interrupted; the same command goes on where this one stopped")
   for split, report in reports.items():
     print(
       f"{split}: {report.num_written} images in {report.num_shards} shards, "

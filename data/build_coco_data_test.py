@@ -50,16 +50,25 @@ def test_converts_all_splits_and_describes_them(shapes, tmp_path):
   assert len(index) == 40
 
 
-def test_a_killed_conversion_ends_as_an_undisturbed_one(shapes, tmp_path):
+@pytest.mark.parametrize(
+  ("num_processes", "kill"), [(1, signal.SIGINT), (2, signal.SIGKILL)]
+)
+def test_a_killed_conversion_ends_as_an_undisturbed_one(
+  shapes, tmp_path, num_processes, kill
+):
   whole, killed = tmp_path / "whole", tmp_path / "killed"
-  flags = [f"--coco_root={shapes}", "--num_shards=20", "--num_processes=1"]
+  flags = [
+    f"--coco_root={shapes}",
+    "--num_shards=20",
+    f"--num_processes={num_processes}",
+  ]
   assert _run(*flags, f"--output_dir={whole}").returncode == 0
   command = [*COMMAND, *flags, f"--output_dir={killed}"]
   with subprocess.Popen(command, env=ENVIRONMENT) as process:
     deadline = time.monotonic() + 60
     while not list(killed.glob("*.tfrecord")) and time.monotonic() < deadline:
       time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(kill)
   for shard in killed.glob("*.tfrecord"):
     assert shard.read_bytes() == (whole / shard.name).read_bytes()
   assert _run(*flags, f"--output_dir={killed}").returncode == 0

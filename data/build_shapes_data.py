@@ -36,6 +36,8 @@ def main(argv):
     _draw()
   except ValueError as error:
     sys.exit(f"error: {error}")
+  except KeyboardInterrupt:
+    sys.exit("interrupted; the same command starts the split again")
 
 
 def _draw():

@@ -3,6 +3,8 @@
 import concurrent.futures
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -39,9 +41,27 @@ def map_in_processes(
     yield from map(function, items)
     return
   pool = concurrent.futures.ProcessPoolExecutor(
-    num_processes, mp_context=multiprocessing.get_context("spawn")
+    num_processes,
+    mp_context=multiprocessing.get_context("spawn"),
+    initializer=_follow_parent,
   )
   try:
     yield from pool.map(function, items, chunksize=chunk)
   finally:
     pool.shutdown(cancel_futures=True)
+
+
+def _follow_parent():
+  """Leaves Ctrl-C to the parent, and ends this process where that is killed.
+
+  A worker would otherwise wait for work forever, or finish a file that a new
+  run is writing.
+  """
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  parent = multiprocessing.parent_process()
+
+  def watch():
+    parent.join()
+    os._exit(1)
+
+  threading.Thread(target=watch, daemon=True).start()

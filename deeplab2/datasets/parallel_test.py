@@ -1,4 +1,8 @@
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -28,3 +32,43 @@ def test_there_is_a_core():
 
 def _process_id(_):
   return os.getpid()
+
+
+_SCRIPT = """
+import os, time
+from deeplab2.datasets.parallel import map_in_processes
+
+def work(item):
+  if item:
+    time.sleep(600)
+  return os.getpid()
+
+if __name__ == "__main__":
+  for process_id in map_in_processes(work, range(9), num_processes=2):
+    print(process_id, flush=True)
+"""
+
+
+def _is_running(process_id: int) -> bool:
+  try:
+    with open(f"/proc/{process_id}/stat") as file:
+      return file.read().split()[2] != "Z"
+  except FileNotFoundError:
+    return False
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="reads /proc")
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+  script = tmp_path / "script.py"
+  script.write_text(_SCRIPT)
+  environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+  with subprocess.Popen(
+    [sys.executable, str(script)], stdout=subprocess.PIPE, env=environment
+  ) as parent:
+    worker = int(parent.stdout.readline())
+    assert _is_running(worker)
+    parent.send_signal(signal.SIGKILL)
+  deadline = time.monotonic() + 30
+  while _is_running(worker) and time.monotonic() < deadline:
+    time.sleep(0.01)
+  assert not _is_running(worker)
