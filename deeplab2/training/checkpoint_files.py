@@ -6,6 +6,7 @@ TensorFlow's own format and under the plain names that were given, so that
 handed to `tf.train.Checkpoint`, which loses layers held in lists in silence.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 
@@ -15,13 +16,9 @@ import tensorflow as tf
 _DATA = ".data-00000-of-00001"
 _INDEX = ".index"
 
-# What TensorFlow raises on files that are cut short, garbled or gone.
-UNREADABLE = (
-  tf.errors.DataLossError,
-  tf.errors.NotFoundError,
-  tf.errors.OutOfRangeError,
-  tf.errors.InvalidArgumentError,
-)
+
+class BrokenCheckpointError(ValueError):
+  """A checkpoint is cut short, garbled or gone."""
 
 
 def write(prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
@@ -55,15 +52,34 @@ def exists(prefix: str) -> bool:
 
 
 def shapes(prefix: str) -> dict[str, tuple[int, ...]]:
-  """Name -> shape of all that a checkpoint holds."""
-  reader = tf.train.load_checkpoint(prefix)
-  return {
-    name: tuple(shape)
-    for name, shape in reader.get_variable_to_shape_map().items()
-  }
+  """Name -> shape of all that a checkpoint holds.
+
+  Raises:
+    BrokenCheckpointError: the index cannot be read.
+  """
+  with _broken_if_it_fails(prefix):
+    found = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+  return {name: tuple(shape) for name, shape in found.items()}
 
 
 def read(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
-  """The arrays of that name; each is checked against its checksum."""
-  reader = tf.train.load_checkpoint(prefix)
-  return {name: reader.get_tensor(name) for name in names}
+  """The arrays of these names, of those that `shapes` lists.
+
+  Raises:
+    BrokenCheckpointError: data cannot be read, or fails its checksum.
+  """
+  with _broken_if_it_fails(prefix):
+    reader = tf.train.load_checkpoint(prefix)
+    return {name: reader.get_tensor(name) for name in names}
+
+
+@contextlib.contextmanager
+def _broken_if_it_fails(prefix: str):
+  """The reader raises whatever type it likes; the message tells them apart."""
+  try:
+    yield
+  except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+    reason = str(error).splitlines()[0]
+    raise BrokenCheckpointError(
+      f"checkpoint {prefix}: cannot be read: {reason}"
+    ) from error

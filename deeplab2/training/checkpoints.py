@@ -6,20 +6,34 @@ optimizer `optimizer/<group>/<path>/<slot>`, and the count of updates done is
 """
 
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from deeplab2.interop.original_keys import SUFFIX, original_key
+from deeplab2.interop.checkpoint_sources import checkpoint_steps, resolve
+from deeplab2.interop.class_rows import CarryOver
+from deeplab2.interop.import_plan import Exceptions, matches
+from deeplab2.interop.import_weights import import_weights
+from deeplab2.interop.key_layouts import GLOBAL_STEP, MODEL
 from deeplab2.layers.variable_paths import variables_by_path
 from deeplab2.training import checkpoint_files, files, optimizers
 
-MODEL = "model/"
-GLOBAL_STEP = "global_step"
+__all__ = [
+  "GLOBAL_STEP",
+  "MODEL",
+  "CheckpointFolder",
+  "checkpoint_steps",
+  "load",
+  "load_checkpoint",
+  "model_state",
+  "resolve",
+  "save",
+  "training_state",
+  "value_of",
+]
 
 
 def model_state(model) -> dict[str, Any]:
@@ -38,7 +52,7 @@ def training_state(model, groups, global_step) -> dict[str, Any]:
 
 def save(prefix: str, state: Mapping[str, Any]) -> None:
   """Writes the present values of `state`, all or nothing."""
-  values = {name: _value(variable) for name, variable in state.items()}
+  values = {name: value_of(variable) for name, variable in state.items()}
   checkpoint_files.write(prefix, values)
 
 
@@ -61,7 +75,7 @@ def load(
   found = {
     name: shape
     for name, shape in checkpoint_files.shapes(prefix).items()
-    if name in state or not _matches(name, ignore)
+    if name in state or not matches(name, ignore)
   }
   _check_layout(prefix, {n: tuple(v.shape) for n, v in state.items()}, found)
   values = checkpoint_files.read(prefix, state)
@@ -69,80 +83,58 @@ def load(
     variable.assign(values[name])
 
 
-def load_checkpoint(model, path: str, *, afresh: Iterable[str] = ()) -> str:
-  """Loads a model's variables, every one of them, from a checkpoint.
+def load_checkpoint(
+  model,
+  path: str,
+  *,
+  afresh: Iterable[str] = (),
+  allow_missing: Iterable[str] = (),
+  allow_unused: Iterable[str] = (),
+  carry_over: CarryOver | None = None,
+  whole: bool = False,
+  log: Callable = print,
+) -> str:
+  """Loads a model's variables from a checkpoint, ours or the original's.
+
+  Everything has to fit, or nothing is assigned. Two things may be left out,
+  unless `whole`, and `log` gets a line that says so: the last layers of a model
+  of other classes, and all beyond the backbone if the file has only that.
 
   Args:
     model: a keras.Model whose variables exist.
-    path: prefix of a checkpoint, ours or the original library's, or a
-      directory, for its newest one.
+    path: prefix of a checkpoint; a directory, for its newest one; or the
+      .tar.gz of the original's model zoo.
     afresh: patterns of paths of variables that keep the values they have,
       whatever the checkpoint holds.
+    allow_missing: patterns of such paths that the checkpoint may lack.
+    allow_unused: patterns of names that the checkpoint may hold besides.
+    carry_over: classes of both sides, to take over the rows of common ones.
+    whole: that every variable has to be there, as for a model to predict with.
+    log: takes each line for people.
 
   Returns:
-    The prefix of what was loaded.
+    The prefix of what was loaded, or the archive.
 
   Raises:
-    ValueError: there is no checkpoint, or it does not fit the model exactly.
+    ValueError: there is no checkpoint, it is broken, or it does not fit.
   """
-  prefix = resolve(path)
-  names = {path: name for name, path in _model_names(prefix, model).items()}
-  state, kept = {}, []
-  for path, variable in variables_by_path(model).items():
-    if _matches(path, afresh):
-      kept.append(re.escape(names[path]))
-    else:
-      state[names[path]] = variable
-  load(prefix, state, ignore=(*_BESIDES_THE_MODEL, *kept))
-  return prefix
-
-
-# What checkpoints hold besides the model: ours, then the original library's.
-_BESIDES_THE_MODEL = (
-  "optimizer/",
-  GLOBAL_STEP,
-  "backbone_optimizer/",
-  "save_counter/",
-  "_CHECKPOINTABLE_OBJECT_GRAPH",
-  r".*/\.OPTIMIZER_SLOT/",
-)
-
-
-def _model_names(prefix: str, model) -> dict[str, str]:
-  """Name in the checkpoint -> path in the model, for either library's files."""
-  names = checkpoint_files.shapes(prefix)
-  if any(name.endswith(SUFFIX) for name in names):
-    return {original_key(p) + SUFFIX: p for p in variables_by_path(model)}
-  return {MODEL + p: p for p in variables_by_path(model)}
-
-
-def resolve(path: str) -> str:
-  """A checkpoint's prefix, of a prefix or of a directory with checkpoints.
-
-  Raises:
-    ValueError: there is none.
-  """
-  path = str(path).removesuffix(".index")
-  steps = checkpoint_steps(path)
-  if steps:
-    return os.path.join(path, f"ckpt-{steps[-1]}")
-  if tf.io.gfile.isdir(path):
-    path = tf.train.latest_checkpoint(path) or path
-  if checkpoint_files.exists(path):
-    return path
-  raise ValueError(
-    "checkpoint: expected the prefix of one, such as runs/demo/ckpt-1000, or a"
-    f" directory that holds some; found none at {path}."
+  exceptions = Exceptions(
+    afresh=tuple(afresh),
+    missing=tuple(allow_missing),
+    unused=tuple(allow_unused),
   )
+  done = import_weights(
+    model, path, exceptions, carry_over=carry_over, whole=whole
+  )
+  for line in done.lines():
+    log(line)
+  return done.source
 
 
-def _value(variable) -> np.ndarray:
+def value_of(variable) -> np.ndarray:
+  """What a variable holds, of Keras or of TensorFlow, on one device or many."""
   tensor = variable.value if isinstance(variable, keras.Variable) else variable
   return tensor.numpy()
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-  return any(re.match(pattern, name) for pattern in patterns)
 
 
 def _check_layout(prefix, wanted, found) -> None:
@@ -213,9 +205,8 @@ class CheckpointFolder:
       try:
         load(self.prefix(step), self._state)
         return step
-      except checkpoint_files.UNREADABLE as error:
-        reason = str(error).splitlines()[0]
-        log(f"Skipped {self.prefix(step)}, which cannot be read: {reason}")
+      except checkpoint_files.BrokenCheckpointError as error:
+        log(f"Passed over {error}")
     return None
 
   def _announce(self) -> None:
@@ -225,14 +216,3 @@ class CheckpointFolder:
     lines += [f"all_model_checkpoint_paths: {name}" for name in names]
     path = os.path.join(self.directory, "checkpoint")
     files.write_whole(path, "\n".join(lines) + "\n")
-
-
-def checkpoint_steps(directory: str) -> list[int]:
-  """The steps of the checkpoints in a directory, ascending."""
-  if not tf.io.gfile.isdir(directory):
-    return []
-  found = (
-    re.fullmatch(r"ckpt-(\d+)\.index", name)
-    for name in tf.io.gfile.listdir(directory)
-  )
-  return sorted(int(match[1]) for match in found if match)

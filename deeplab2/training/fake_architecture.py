@@ -40,8 +40,8 @@ class ColorModel(keras.Model):
       8, STRIDE + 1, STRIDE, "same", use_bias=False
     )
     self.norm = BatchNorm(norm)
-    self.mask_head = keras.layers.Conv2D(DATASET.num_classes, 1)
-    self.class_head = keras.layers.Dense(3)
+    self.mask_layer = keras.layers.Conv2D(DATASET.num_classes, 1)
+    self.class_layer = keras.layers.Dense(3)
 
   def call(self, image, training=False, auxiliary=True, seed=None):
     del auxiliary, seed
@@ -49,8 +49,8 @@ class ColorModel(keras.Model):
     x = ops.relu(self.norm(x, training=training))
     slots = ops.mean(x, axis=(1, 2))[:, None]
     return structures.MaskPrediction(
-      mask_logits=self.mask_head(x),
-      class_logits=self.class_head(slots),
+      mask_logits=self.mask_layer(x),
+      class_logits=self.class_layer(slots),
       pixel_features=x,
       semantic_logits=None,
     )
@@ -102,6 +102,11 @@ def build(experiment) -> MetaArchitecture:
   solver = experiment.trainer_options.solver_options
   model = ColorModel(NormOptions(synchronized=solver.use_sync_batchnorm))
   model(np.zeros((1, *SIZE, 3), np.float32))
+  return build_around(model)
+
+
+def build_around(model, loss=loss) -> MetaArchitecture:
+  """The meta-architecture of a model that exists."""
   return MetaArchitecture(
     model=model, dataset=DATASET, loss=loss, postprocess=postprocess
   )

@@ -1,0 +1,159 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab2.interop.original_keys import SUFFIX, original_key
+from deeplab2.layers.variable_paths import variables_by_path
+from deeplab2.training import checkpoint_files, checkpoints, optimizers
+from deeplab2.training import fake_architecture as fake
+
+
+def model(seed=0):
+  keras.utils.set_random_seed(seed)
+  return fake.build(fake.experiment()).model
+
+
+def values(model):
+  return {p: v.numpy() for p, v in variables_by_path(model).items()}
+
+
+def assert_equal(left, right):
+  assert left.keys() == right.keys()
+  for name in left:
+    np.testing.assert_array_equal(left[name], right[name], err_msg=name)
+
+
+def folder(directory, keep=2):
+  step = tf.Variable(0, dtype=tf.int64)
+  state = {checkpoints.GLOBAL_STEP: step}
+  return checkpoints.CheckpointFolder(directory, state, keep=keep), step
+
+
+def save_steps(directory, steps, keep=2):
+  saved, step = folder(directory, keep)
+  for number in steps:
+    step.assign(number)
+    saved.save(number)
+  return saved
+
+
+def test_a_model_finds_its_values_again(tmp_path):
+  source, target = model(1), model(2)
+  prefix = str(tmp_path / "ckpt-3")
+  checkpoints.save(prefix, checkpoints.model_state(source))
+  assert checkpoints.load_checkpoint(target, prefix) == prefix
+  assert_equal(values(source), values(target))
+
+
+def test_a_directory_stands_for_its_newest_checkpoint(tmp_path):
+  source, target = model(1), model(2)
+  state = checkpoints.model_state(source)
+  for step in (9, 10):
+    checkpoints.save(str(tmp_path / f"ckpt-{step}"), state)
+  assert checkpoints.load_checkpoint(target, tmp_path).endswith("ckpt-10")
+
+
+def test_training_state_has_model_optimizers_and_step():
+  network = model()
+  solver = fake.experiment(
+    backbone_learning_rate_multiplier=0.1
+  ).trainer_options.solver_options
+  groups = optimizers.build_parameter_groups(network, solver)
+  state = checkpoints.training_state(network, groups, tf.Variable(0))
+  assert "model/norm/moving_mean" in state
+  assert "optimizer/backbone/encoder/kernel/momentum" in state
+  assert "optimizer/rest/iterations" in state
+  held = len(network.variables) + sum(
+    len(g.optimizer.variables) for g in groups
+  )
+  assert len(state) == held + 1
+
+
+def test_what_does_not_fit_is_listed_and_nothing_is_assigned(tmp_path):
+  network = model(1)
+  before = values(network)
+  arrays = {
+    f"model/{path}": value + 1 for path, value in values(model(2)).items()
+  }
+  del arrays["model/encoder/kernel"]
+  arrays["model/extra"] = np.zeros(3, np.float32)
+  arrays["model/norm/gamma"] = np.zeros(11, np.float32)
+  prefix = str(tmp_path / "ckpt-1")
+  checkpoint_files.write(prefix, arrays)
+  with pytest.raises(ValueError) as error:
+    checkpoints.load_checkpoint(network, prefix)
+  assert str(error.value) == (
+    f"checkpoint {prefix}: does not fit the model.\n"
+    "Missing in the file (1):\n"
+    "  model/encoder/kernel\n"
+    "Unexpected in the file (1):\n"
+    "  model/extra\n"
+    "Of another shape (1):\n"
+    "  model/norm/gamma: [8] in the model, [11] in the file"
+  )
+  assert_equal(values(network), before)
+
+
+def test_layers_left_afresh_may_have_another_shape(tmp_path):
+  source, target = model(1), model(2)
+  before = values(target)
+  arrays = {f"model/{path}": value for path, value in values(source).items()}
+  arrays["model/class_layer/kernel"] = np.zeros((8, 99), np.float32)
+  prefix = str(tmp_path / "ckpt-1")
+  checkpoint_files.write(prefix, arrays)
+  checkpoints.load_checkpoint(target, prefix, afresh=["class_layer/"])
+  after = values(target)
+  for path in after:
+    kept = path.startswith("class_layer/")
+    expected = before[path] if kept else arrays[f"model/{path}"]
+    np.testing.assert_array_equal(after[path], expected, err_msg=path)
+
+
+def test_the_original_librarys_keys_are_understood(tmp_path):
+  source, target = model(1), model(2)
+  arrays = {original_key(p) + SUFFIX: v for p, v in values(source).items()}
+  kernel = original_key("encoder/kernel")
+  arrays |= {
+    f"{kernel}/.OPTIMIZER_SLOT/optimizer/m{SUFFIX}": np.zeros(3),
+    f"optimizer/iter{SUFFIX}": np.array(5),
+    f"save_counter{SUFFIX}": np.array(1),
+    f"global_step{SUFFIX}": np.array(5),
+  }
+  prefix = str(tmp_path / "ckpt-5")
+  checkpoint_files.write(prefix, arrays)
+  checkpoints.load_checkpoint(target, prefix)
+  assert_equal(values(source), values(target))
+
+
+def test_no_checkpoint_is_an_error(tmp_path):
+  with pytest.raises(ValueError, match="found none at"):
+    checkpoints.load_checkpoint(model(), tmp_path)
+
+
+def test_the_last_few_are_kept_in_order_of_number(tmp_path):
+  saved = save_steps(tmp_path, [8, 9, 10, 100], keep=3)
+  assert saved.steps() == [9, 10, 100]
+  assert tf.train.latest_checkpoint(tmp_path) == saved.prefix(100)
+
+
+def test_the_newest_is_restored(tmp_path):
+  save_steps(tmp_path, [9, 10])
+  again, step = folder(tmp_path)
+  assert again.restore_newest() == 10
+  assert int(step) == 10
+
+
+def test_a_broken_newest_is_passed_over_and_said_so(tmp_path):
+  saved = save_steps(tmp_path, [9, 10])
+  (tmp_path / "ckpt-10.data-00000-of-00001").write_bytes(b"")
+  again, step = folder(tmp_path)
+  lines = []
+  assert again.restore_newest(lines.append) == 9
+  assert int(step) == 9
+  start = f"Passed over checkpoint {saved.prefix(10)}: cannot be read: "
+  assert lines[0].startswith(start)
+
+
+def test_an_empty_directory_restores_nothing(tmp_path):
+  assert folder(tmp_path / "none")[0].restore_newest() is None

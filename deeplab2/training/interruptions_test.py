@@ -1,0 +1,39 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from deeplab2.training import interruptions
+
+
+@pytest.mark.parametrize("number", interruptions.SIGNALS)
+def test_a_signal_halts_from_another_thread(number):
+  before = signal.getsignal(number)
+  halted = threading.Event()
+  caller = []
+
+  def halt():
+    caller.append(threading.current_thread())
+    halted.set()
+
+  with interruptions.halting(halt) as interruption:
+    os.kill(os.getpid(), number)
+    assert halted.wait(5)
+  assert interruption.name == signal.Signals(number).name
+  assert caller[0] is not threading.main_thread()
+  assert signal.getsignal(number) is before
+
+
+def test_the_second_signal_does_what_it_did_before():
+  with pytest.raises(KeyboardInterrupt), interruptions.halting(lambda: None):
+    for _ in range(2):
+      signal.raise_signal(signal.SIGINT)
+
+
+def test_without_a_signal_nothing_is_halted():
+  calls = []
+  with interruptions.halting(lambda: calls.append(1)) as interruption:
+    pass
+  assert interruption.name is None
+  assert calls == []

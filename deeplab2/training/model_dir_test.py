@@ -1,0 +1,42 @@
+import json
+
+import pytest
+
+from deeplab2.config import parse_experiment
+from deeplab2.training import fake_architecture as fake
+from deeplab2.training import model_dir
+
+
+def test_the_default_directory_has_the_experiments_name():
+  assert model_dir.default_model_dir(fake.experiment()) == "runs/colors"
+
+
+def test_a_run_may_go_on_and_look_elsewhere(tmp_path):
+  experiment = fake.experiment()
+  model_dir.claim(str(tmp_path), experiment)
+  experiment.evaluator_options.eval_interval = 77
+  experiment.eval_dataset_options.batch_size = 77
+  experiment.trainer_options.steps_per_loop = 77
+  model_dir.claim(str(tmp_path), experiment)
+  assert parse_experiment(tmp_path / "experiment.textproto") == experiment
+
+
+def test_another_experiment_is_refused_with_the_difference(tmp_path):
+  model_dir.claim(str(tmp_path), fake.experiment(warmup_steps=3))
+  with pytest.raises(ValueError) as error:
+    model_dir.claim(str(tmp_path), fake.experiment(warmup_steps=5))
+  lines = str(error.value).splitlines()
+  assert lines[0].startswith("model_dir: expected an empty directory, or one")
+  assert [line for line in lines[1:] if line[0] in "+-"] == [
+    "-    warmup_steps: 3",
+    "+    warmup_steps: 5",
+  ]
+
+
+def test_metrics_add_up_over_runs(tmp_path):
+  model_dir.add_metrics(str(tmp_path), {"step": 1, "train": {"loss": 2.5}})
+  path = model_dir.add_metrics(str(tmp_path), {"step": 2})
+  assert path == str(tmp_path / "metrics.json")
+  content = json.loads((tmp_path / "metrics.json").read_text())
+  assert content == {"step": 2, "train": {"loss": 2.5}}
+  assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]

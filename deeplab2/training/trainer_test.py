@@ -1,0 +1,173 @@
+import keras
+import numpy as np
+import orbit
+import pytest
+import tensorflow as tf
+
+from deeplab2.training import checkpoints, gradients, optimizers
+from deeplab2.training import fake_architecture as fake
+from deeplab2.training.trainer import StepOptions, Trainer
+
+BATCH_SIZE = 4
+
+
+class Run:
+  """A trainer of the small model, and all of its state."""
+
+  def __init__(self, strategy, batches=None, architecture=None, **options):
+    keras.utils.set_random_seed(0)
+    experiment = fake.experiment(
+      backbone_learning_rate_multiplier=0.1, optimizer="adam"
+    )
+    batches = batches or fake.train_batches(experiment.train_dataset_options)
+    with strategy.scope():
+      self.model = (architecture or fake.build(experiment)).model
+      step = orbit.utils.create_global_step()
+      groups = optimizers.build_parameter_groups(
+        self.model, experiment.trainer_options.solver_options
+      )
+      self.trainer = Trainer(
+        architecture or fake.build_around(self.model),
+        groups,
+        batches,
+        step,
+        StepOptions(batch_size=BATCH_SIZE, **options),
+      )
+    self.strategy = strategy
+    self.state = checkpoints.training_state(self.model, groups, step)
+
+  def train(self, steps):
+    with self.strategy.scope():
+      return self.trainer.train(tf.constant(steps))
+
+  def values(self):
+    return {
+      name: np.array(checkpoints.value_of(variable))
+      for name, variable in self.state.items()
+    }
+
+
+def with_bad_pixel(step):
+  """Batches of which that of `step` has one pixel that is not a number."""
+
+  def spoil(number, batch):
+    bad = tf.where(number == step, np.nan, 0.0)
+    image = batch.image + tf.pad(
+      [[[[bad]]]], [[0, 3], [0, 16], [0, 32], [0, 2]]
+    )
+    return batch._replace(image=image)
+
+  options = fake.experiment().train_dataset_options
+  return fake.train_batches(options).enumerate().map(spoil)
+
+
+def test_two_devices_do_what_one_does(one_device, two_devices):
+  options = {"clip_norm": 0.1, "weight_decay": 0.01}
+  one = Run(one_device, **options)
+  two = Run(two_devices, **options)
+  left, right = one.train(3), two.train(3)
+  for name in left:
+    np.testing.assert_allclose(left[name], right[name], rtol=1e-5, err_msg=name)
+  two_values = two.values()
+  for name, value in one.values().items():
+    np.testing.assert_allclose(
+      value, two_values[name], rtol=1e-5, atol=2e-6, err_msg=name
+    )
+
+
+def test_a_step_is_the_step_of_keras_on_the_mean_loss(one_device):
+  run, other = Run(one_device), Run(one_device)
+  run.train(1)
+  batch = fake.batch(0, BATCH_SIZE)
+  with tf.GradientTape() as tape:
+    prediction = other.model(batch.image, training=True)
+    losses = fake.loss(prediction, batch.targets)
+    loss = tf.reduce_mean(losses["total_loss"])
+  variables = other.model.trainable_variables
+  found = tape.gradient(loss, [v.value for v in variables])
+  optimizer = keras.optimizers.Adam(0.01)
+  optimizer.apply(found, variables)
+  path = "model/mask_layer/kernel"
+  np.testing.assert_allclose(
+    run.values()[path], other.values()[path], atol=1e-6
+  )
+
+
+def test_the_means_are_over_the_steps_of_the_call(one_device):
+  apart, together = Run(one_device), Run(one_device)
+  first, second = apart.train(1), apart.train(1)
+  both = together.train(2)
+  assert set(both) == {"mask_loss", "class_loss", "total_loss", "gradient_norm"}
+  for name in both:
+    np.testing.assert_allclose(
+      both[name], (first[name] + second[name]) / 2, rtol=1e-6
+    )
+
+
+def test_one_compiled_graph_does_the_same(one_device):
+  plain, compiled = Run(one_device), Run(one_device, jit_compile=True)
+  left, right = plain.train(2), compiled.train(2)
+  np.testing.assert_allclose(left["total_loss"], right["total_loss"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("devices", ["one_device", "two_devices"])
+def test_a_step_that_is_not_finite_is_not_taken(devices, request):
+  strategy = request.getfixturevalue(devices)
+  run = Run(strategy, batches=with_bad_pixel(step=2))
+  good = Run(strategy)
+  run.train(5)
+  good.train(2)
+  assert run.trainer.halted
+  assert run.trainer.step == 2
+  values = run.values()
+  for name, value in good.values().items():
+    np.testing.assert_array_equal(values[name], value, err_msg=name)
+
+
+def test_the_failure_names_terms_and_variables(one_device):
+  run = Run(one_device, batches=with_bad_pixel(step=1))
+  assert run.trainer.failure is None
+  run.train(3)
+  failure = run.trainer.failure
+  assert failure.step == 1
+  assert np.isnan(failure.terms["mask_loss"])
+  assert np.isnan(failure.squared_norms["encoder/kernel"])
+  np.testing.assert_allclose(failure.learning_rates["rest"], 0.0077, atol=1e-4)
+
+
+def test_halt_ends_the_run_of_steps_early(one_device):
+  run = Run(one_device)
+  run.train(1)
+  run.trainer.halt()
+  assert run.train(1000) == {}
+  assert run.trainer.step == 1
+
+
+def test_a_variable_without_gradient_is_refused(one_device):
+  experiment = fake.experiment()
+  with one_device.scope():
+    architecture = fake.build(experiment)
+  only_masks = lambda *args, **kwargs: {
+    "total_loss": fake.loss(*args, **kwargs)["mask_loss"]
+  }
+  lame = fake.build_around(architecture.model, loss=only_masks)
+  with pytest.raises(ValueError, match="2 of 7 do not: class_layer/kernel"):
+    Run(one_device, architecture=lame).train(1)
+  assert gradients.check_all_reached([], []) is None
+
+
+def test_losses_draw_by_step_and_device(one_device, two_devices):
+  def loss(prediction, targets, seed=None):
+    terms = fake.loss(prediction, targets)
+    drawn = tf.random.stateless_uniform([], seed)
+    return terms | {"drawn_loss": tf.zeros_like(terms["total_loss"]) + drawn}
+
+  def run(strategy):
+    with strategy.scope():
+      model = fake.build(fake.experiment()).model
+    return Run(strategy, architecture=fake.build_around(model, loss=loss))
+
+  one = run(one_device)
+  first, second = (one.train(1)["drawn_loss"] for _ in range(2))
+  both = run(two_devices).train(1)["drawn_loss"]
+  assert len({first, second, both}) == 3
