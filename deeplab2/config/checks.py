@@ -9,6 +9,7 @@ from deeplab2.config.config_pb2 import (
   TrainerOptions,
 )
 from deeplab2.config.dataset_rules import (
+  carry_over_problems,
   class_problems,
   described_datasets,
   file_problems,
@@ -73,6 +74,7 @@ def complete_and_check(
   problems += _trainer_problems(experiment.trainer_options)
   problems += _switched_off(experiment)
   problems += _data_problems(experiment)
+  problems += carry_over_problems(experiment)
   if len(datasets) == 2:
     problems += class_problems(datasets)
   for split in splits:

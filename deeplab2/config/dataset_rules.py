@@ -1,13 +1,22 @@
 """A config beside its data sets: class counts, sizes, records on disk."""
 
 import glob
+import os
 from collections.abc import Iterator
 
 from deeplab2.config.config_pb2 import DatasetOptions, ExperimentOptions
+from deeplab2.config.fields import is_set, value_at
 from deeplab2.config.rules import problem
 from deeplab2.datasets import DatasetDescription, load_dataset
 
 _CHECKPOINT = "model_options.initial_checkpoint"
+_CARRY_OVER = "model_options.carry_over_classes_from"
+_OF_CHECKPOINT = (
+  _CARRY_OVER,
+  f"{_CHECKPOINT}_allow_missing",
+  f"{_CHECKPOINT}_allow_unused",
+)
+_ARCHIVES = (".tar.gz", ".tgz", ".tar")
 
 
 def described_datasets(
@@ -70,13 +79,33 @@ def file_problems(experiment: ExperimentOptions, splits) -> Iterator[str]:
           f"{split}_dataset_options.file_pattern: expected TFRecord files at "
           f"'{pattern}'; got none. {_how_to_make(options.dataset)}"
         )
+  if "train" in splits:
+    yield from _checkpoint_problems(experiment)
+
+
+def _checkpoint_problems(experiment: ExperimentOptions) -> Iterator[str]:
   checkpoint = experiment.model_options.initial_checkpoint
-  if checkpoint and "train" in splits and not _is_checkpoint(checkpoint):
+  if checkpoint and not _is_checkpoint(checkpoint):
     yield (
-      f"{_CHECKPOINT}: expected a checkpoint, a prefix of files or a folder; "
-      f"got '{checkpoint}', where there is none. An empty one starts from "
-      f"random weights: --set {_CHECKPOINT}="
+      f"{_CHECKPOINT}: expected a checkpoint, a prefix of files, a folder or a "
+      f".tar.gz; got '{checkpoint}', where there is none. An empty one starts "
+      f"from random weights: --set {_CHECKPOINT}="
     )
+  for path in _OF_CHECKPOINT:
+    if not checkpoint and is_set(experiment, path):
+      yield problem(
+        path, f"unset without {_CHECKPOINT}", value_at(experiment, path)
+      )
+
+
+def carry_over_problems(experiment: ExperimentOptions) -> Iterator[str]:
+  """A line if the classes to carry over are of no known data set."""
+  name = experiment.model_options.carry_over_classes_from
+  try:
+    if name:
+      load_dataset(name)
+  except ValueError as error:
+    yield f"{_CARRY_OVER}: {f'{error}'.removeprefix('dataset: ')}"
 
 
 def _pair(values) -> tuple[int, int]:
@@ -90,6 +119,8 @@ def _exists(pattern: str) -> bool:
 
 
 def _is_checkpoint(path: str) -> bool:
+  if path.endswith(_ARCHIVES) and os.path.isfile(path):
+    return True
   escaped = glob.escape(path.rstrip("/"))
   return _is_remote(path) or any(
     glob.glob(escaped + ending) for ending in (".index", "/*.index")

@@ -98,8 +98,48 @@ def test_a_checkpoint_is_a_prefix_or_a_folder_of_one(load, tmp_path):
 def test_a_checkpoint_that_is_not_there_is_told(complaint, load, tmp_path):
   overrides = [f"{CHECKPOINT}={tmp_path}/model-7"]
   assert complaint(*overrides) == (
-    f"{CHECKPOINT}: expected a checkpoint, a prefix of files or a folder; got "
-    f"'{tmp_path}/model-7', where there is none. An empty one starts from "
-    f"random weights: --set {CHECKPOINT}="
+    f"{CHECKPOINT}: expected a checkpoint, a prefix of files, a folder or a "
+    f".tar.gz; got '{tmp_path}/model-7', where there is none. An empty one "
+    f"starts from random weights: --set {CHECKPOINT}="
   )
   load(*overrides, search_files=["eval"])
+
+
+def test_a_checkpoint_may_be_an_archive_as_it_was_downloaded(load, tmp_path):
+  path = tmp_path / "max_deeplab_s.tar.gz"
+  path.touch()
+  load(f"{CHECKPOINT}={path}")
+
+
+def test_classes_are_carried_over_from_a_known_data_set(complaint):
+  path = "model_options.carry_over_classes_from"
+  text = complaint(f"{path}=coco", f"{CHECKPOINT}=gs://bucket/model-7")
+  assert text.startswith(f"{path}: expected one of ")
+  assert text.endswith("got 'coco'.")
+
+
+@pytest.mark.parametrize(
+  ("name", "value", "shown"),
+  [
+    ("carry_over_classes_from", "coco_panoptic", "'coco_panoptic'"),
+    ("initial_checkpoint_allow_missing", "head/", "['head/']"),
+    ("initial_checkpoint_allow_unused", "a,b", "['a', 'b']"),
+  ],
+)
+def test_what_is_said_of_a_checkpoint_needs_one(
+  complaint, load, name, value, shown
+):
+  path = f"model_options.{name}"
+  assert complaint(f"{path}={value}") == (
+    f"{path}: expected unset without {CHECKPOINT}; got {shown}."
+  )
+  load(f"{path}={value}", search_files=["eval"])
+  load(f"{path}={value}", f"{CHECKPOINT}=gs://bucket/model-7")
+
+
+def test_patterns_are_regular_expressions(complaint):
+  path = "model_options.initial_checkpoint_allow_missing"
+  assert complaint(f"{path}=a(b", f"{CHECKPOINT}=gs://bucket/model-7") == (
+    f"{path}: expected each a regular expression, such as "
+    "'semantic_decoder/'; got ['a(b']."
+  )

@@ -3,6 +3,8 @@
 A field that is not here may hold anything of its type.
 """
 
+import re
+
 from deeplab2.config.rules import (
   Rule,
   above,
@@ -22,6 +24,19 @@ _PASTE = one_of("random", "none", "all")
 _BELOW_ONE = Rule("0 or more and less than 1", lambda value: 0 <= value < 1)
 _NOT_EMPTY = Rule(
   "at least one file or glob, such as '/data/train*.tfrecord'", bool
+)
+
+
+def _is_pattern(text: str) -> bool:
+  try:
+    re.compile(text)
+  except re.error:
+    return False
+  return True
+
+
+_PATTERNS = each(
+  Rule("a regular expression, such as 'semantic_decoder/'", _is_pattern)
 )
 _RESIZE = Rule("no, one or two numbers", lambda values: len(values) <= 2)
 
@@ -55,6 +70,8 @@ MODEL_RULES = {
   ),
   "decoder.aspp_channels": at_least(1),
   "decoder.atrous_rates": each(at_least(1)),
+  "initial_checkpoint_allow_missing": _PATTERNS,
+  "initial_checkpoint_allow_unused": _PATTERNS,
 }
 
 TRAINER_RULES = {
