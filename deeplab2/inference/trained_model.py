@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from deeplab2.config import load_experiment
+from deeplab2.interop.checkpoint_sources import located
 from deeplab2.models import MetaArchitecture, build_meta_architecture
 from deeplab2.training import model_dir
-from deeplab2.training.checkpoints import load_checkpoint, resolve
+from deeplab2.training.checkpoints import load_checkpoint
 
 # Beside the checkpoints of a run: what it was told, and what its classes are.
 EXPERIMENT_FILE = model_dir.EXPERIMENT
@@ -25,7 +26,7 @@ class TrainedModel:
   Attributes:
     architecture: what was built.
     experiment: the ExperimentOptions it was built from.
-    checkpoint: prefix of the files that its variables come from.
+    checkpoint: prefix of the files that its variables come from, or archive.
   """
 
   architecture: MetaArchitecture
@@ -39,7 +40,8 @@ def load_trained_model(
   """Builds the model that a checkpoint was saved from, and loads it.
 
   Args:
-    path: a training folder, for its newest checkpoint, or the prefix of one.
+    path: a training folder, for its newest checkpoint, the prefix of one, or
+      an archive of the original's model zoo.
     config_file: a config's name or path; None for the experiment.textproto
       that training left beside the checkpoint.
     overrides: assignments such as "eval_dataset_options.crop_size=641,641".
@@ -47,7 +49,7 @@ def load_trained_model(
   Raises:
     ValueError: no checkpoint, no config, or they do not fit one another.
   """
-  checkpoint = resolve(path)
+  checkpoint = located(path)
   folder = Path(checkpoint).parent
   experiment = load_experiment(
     config_file or _config_beside(folder),
@@ -55,7 +57,7 @@ def load_trained_model(
     search_files=False,
   )
   architecture = build_meta_architecture(experiment)
-  load_checkpoint(architecture.model, checkpoint)
+  load_checkpoint(architecture.model, checkpoint, whole=True)
   return TrainedModel(architecture, experiment, checkpoint)
 
 

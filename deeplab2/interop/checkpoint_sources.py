@@ -36,12 +36,18 @@ def open_checkpoint(path: str) -> Iterator[str]:
   Raises:
     ValueError: there is no checkpoint, or the archive is broken.
   """
-  path = str(path)
-  if not is_archive(path) or not _is_file(path):
-    yield resolve(path)
+  path = located(path)
+  if not is_archive(path):
+    yield path
     return
   with tempfile.TemporaryDirectory(prefix="deeplab2-checkpoint-") as folder:
     yield _extracted(path, folder)
+
+
+def located(path: str) -> str:
+  """What a path stands for: an archive for itself, else as `resolve` says."""
+  path = str(path)
+  return path if is_archive(path) and _is_file(path) else resolve(path)
 
 
 def resolve(path: str) -> str:

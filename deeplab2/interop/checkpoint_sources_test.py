@@ -68,7 +68,7 @@ def test_one_checkpoint_may_have_any_name_but_not_two(folder):
   only = write(folder / "model.ckpt")
   assert resolve(folder) == only
   write(folder / "other.ckpt")
-  with pytest.raises(ValueError, match="one of model[.]ckpt, other[.]ckpt"):
+  with pytest.raises(ValueError, match=r"one of model\.ckpt, other\.ckpt"):
     resolve(folder)
 
 

@@ -1,13 +1,12 @@
 """Weights of a checkpoint, ours or the original library's, into a model."""
 
 import dataclasses
-import os
 from typing import Any
 
 import numpy as np
 
 from deeplab2.interop.checkpoint_contents import CheckpointContents
-from deeplab2.interop.checkpoint_sources import is_archive, open_checkpoint
+from deeplab2.interop.checkpoint_sources import located, open_checkpoint
 from deeplab2.interop.class_rows import CarryOver
 from deeplab2.interop.import_plan import (
   Exceptions,
@@ -16,10 +15,11 @@ from deeplab2.interop.import_plan import (
   plan_import,
 )
 from deeplab2.interop.import_report import afresh_lines, listings, table
+from deeplab2.interop.key_layouts import GLOBAL_STEP
 from deeplab2.interop.original_keys import SUFFIX
 from deeplab2.layers.variable_paths import variables_by_path
 
-_STEPS = ("global_step", f"global_step{SUFFIX}")
+_STEPS = (GLOBAL_STEP, GLOBAL_STEP + SUFFIX)
 
 
 class UnexplainedError(ValueError):
@@ -94,11 +94,11 @@ def import_weights(
     plan = plan_import(
       layout, contents.shapes, exceptions, carry_over=carry_over is not None
     )
-    source = path if is_archive(path) and not os.path.isdir(path) else prefix
+    source = located(path)
     if plan.unexplained:
       raise UnexplainedError(source, plan)
     carried = _assign(model, contents, plan, carry_over)
-    return Imported(str(source), plan, _step(contents), carried)
+    return Imported(source, plan, _step(contents), carried)
 
 
 def model_layout(model) -> ModelLayout:

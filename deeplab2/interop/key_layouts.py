@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable
 
 from deeplab2.interop.original_keys import SUFFIX, original_key
 
+# Of our own checkpoints.
 MODEL = "model/"
+GLOBAL_STEP = "global_step"
+
 _ENCODER = "encoder/"
 _GARDEN_ENCODER = "backbone/_encoder/"
 
@@ -42,7 +45,7 @@ def _garden_name(path: str) -> str | None:
 OURS = KeyLayout(
   title="checkpoint of this library",
   name_of=lambda path: MODEL + path,
-  beside=r"optimizer/|global_step$",
+  beside=rf"optimizer/|{GLOBAL_STEP}$",
 )
 ORIGINAL = KeyLayout(
   title="checkpoint of google-research/deeplab2",
