@@ -23,6 +23,7 @@ REQUIRES = [
   "Pillow>=10.1",
   "protobuf>=5.28,<8",
   "scipy>=1.11",
+  "tensorboard>=2.20,<2.21",
   "tensorflow>=2.20,<2.21",
   "tqdm>=4.66",
 ]
