@@ -4,20 +4,24 @@ r"""Predicts images: a panoptic map, its segments and a picture of each.
     --output_dir=out
 
 --model is a training folder, a checkpoint's prefix or an exported SavedModel.
+The config is the experiment.textproto beside the checkpoint, or --config_file.
 Each photos/street.jpg gives out/street_panoptic.png, out/street_segments.json
 and out/street_picture.png; out/predictions.json lists them all in COCO's form.
 """
 
 import os
+import statistics
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 
+from deeplab2.config import program_flags
 from deeplab2.inference.image_files import find_image_files
 
 FLAGS = flags.FLAGS
 
+program_flags.define_experiment_flags(required=False)
 flags.DEFINE_string(
   "model",
   None,
@@ -32,16 +36,6 @@ flags.DEFINE_multi_string(
   required=True,
 )
 flags.DEFINE_string("output_dir", None, "Where results go.", required=True)
-flags.DEFINE_string(
-  "config_file",
-  None,
-  "The config of the checkpoint. Default: experiment.textproto beside it.",
-)
-flags.DEFINE_multi_string(
-  "set",
-  [],
-  "path.to.field=value changes a field of the config. May be given many times.",
-)
 flags.DEFINE_boolean(
   "full_size",
   False,
@@ -70,7 +64,8 @@ def main(args):
     _check_output_dir(folder)
   except ValueError as error:
     sys.exit(f"{error}")
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from tqdm import tqdm
 
@@ -107,7 +102,7 @@ def _say(report, folder):
     sys.exit(f"No result: all {len(report.failed)} files are bad.")
   line = f"{len(report.done)} results in {folder}"
   if report.seconds:
-    median = sorted(report.seconds)[len(report.seconds) // 2]
+    median = statistics.median(report.seconds[1:] or report.seconds)
     line += f", {median:.2f} s an image (first {report.seconds[0]:.1f} s)"
   if report.present:
     line += f"; {report.present} were there already"

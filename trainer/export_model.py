@@ -3,6 +3,7 @@ r"""Exports a trained model as a SavedModel that needs nothing of this package.
   python trainer/export_model.py --checkpoint_path=runs/demo \
     --output_path=runs/demo/exported
 
+The config is the experiment.textproto beside the checkpoint, or --config_file.
 The SavedModel takes `input_tensor`, an image of any size as uint8 h w 3, and
 returns panoptic_pred, semantic_pred, instance_pred, instance_scores and
 semantic_scores at that size. It is compared with the Keras model first, and
@@ -12,13 +13,16 @@ appears only if it says the same.
 import os
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
+from deeplab2.config import program_flags
 from deeplab2.inference.images import read_image
 from deeplab2.inference.model_folder import check_output_path
 
 FLAGS = flags.FLAGS
 
+program_flags.define_experiment_flags(required=False)
+flags.DEFINE_alias("experiment_option_path", "config_file")
 flags.DEFINE_string(
   "checkpoint_path",
   None,
@@ -27,17 +31,6 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string(
   "output_path", None, "Folder to make for the SavedModel.", required=True
-)
-flags.DEFINE_string(
-  "config_file",
-  None,
-  "The config of the checkpoint. Default: experiment.textproto beside it.",
-)
-flags.DEFINE_alias("experiment_option_path", "config_file")
-flags.DEFINE_multi_string(
-  "set",
-  [],
-  "path.to.field=value changes a field of the config. May be given many times.",
 )
 flags.DEFINE_multi_string(
   "image", [], "Images to compare on. Default: one that is drawn."
@@ -67,7 +60,8 @@ def main(args):
     images = [read_image(path) for path in FLAGS.image]
   except (ValueError, OSError) as error:
     sys.exit(f"{error}")
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from deeplab2.inference.export import export_saved_model
   from deeplab2.inference.trained_model import load_trained_model

@@ -39,19 +39,19 @@ class Fitted(NamedTuple):
     Scores too: between two segments no blend of their scores means anything.
     """
     valid = maps[:, : self.valid_size[0], : self.valid_size[1], None]
-    resized = tf.compat.v1.image.resize_nearest_neighbor(
-      valid, self.image_size, align_corners=True
+    resized = tf.raw_ops.ResizeNearestNeighbor(
+      images=valid, size=self.image_size, align_corners=True
     )
     return resized[..., 0]
 
   def undo_bilinear(self, features: tf.Tensor) -> tf.Tensor:
     """Features at any stride of the padded image, b - - d, to b h w d."""
-    padded = tf.compat.v1.image.resize_bilinear(
-      features, self.padded_size, align_corners=True
+    padded = tf.raw_ops.ResizeBilinear(
+      images=features, size=self.padded_size, align_corners=True
     )
     valid = padded[:, : self.valid_size[0], : self.valid_size[1]]
-    return tf.compat.v1.image.resize_bilinear(
-      valid, self.image_size, align_corners=True
+    return tf.raw_ops.ResizeBilinear(
+      images=valid, size=self.image_size, align_corners=True
     )
 
 
@@ -100,8 +100,8 @@ class InputFit:
     """Images of one size, b h w 3 uint8, as the model takes them."""
     image_size = tf.shape(images)[1:3]
     valid_size = self.resized_size(image_size)
-    resized = tf.compat.v1.image.resize_bilinear(
-      images, valid_size, align_corners=True
+    resized = tf.raw_ops.ResizeBilinear(
+      images=images, size=valid_size, align_corners=True
     )
     padded = self._pad(resized, valid_size)
     return Fitted(padded, image_size, valid_size)
