@@ -58,7 +58,7 @@ def main(argv):
     raise app.UsageError(f"expected flags only; got {argv[1:]}.")
   try:
     reports = _convert()
-  except ValueError as error:
+  except (ValueError, OSError) as error:
     sys.exit(f"error: {error}")
   except KeyboardInterrupt:
     sys.exit("interrupted; the same command goes on where this one stopped")

@@ -84,6 +84,7 @@ def test_a_killed_conversion_ends_as_an_undisturbed_one(
     (["--on_error=ignore"], "value should be one of <fail|skip>"),
     (["--label_divisor=3"], "instances, one less than the label divisor; got"),
     (["--num_shards=-1"], "an integer in the range [0, 99999]"),
+    (["--output_dir=/dev/null"], "error: "),
     (["stray"], "expected flags only; got ['stray']."),
   ],
 )

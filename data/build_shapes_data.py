@@ -34,7 +34,7 @@ def main(argv):
     raise app.UsageError(f"expected flags only; got {argv[1:]}.")
   try:
     _draw()
-  except ValueError as error:
+  except (ValueError, OSError) as error:
     sys.exit(f"error: {error}")
   except KeyboardInterrupt:
     sys.exit("interrupted; the same command starts the split again")

@@ -42,7 +42,7 @@ def main(argv):
     raise app.UsageError(f"expected flags only; got {argv[1:]}.")
   try:
     found = _inspect()
-  except ValueError as error:
+  except (ValueError, OSError) as error:
     sys.exit(f"error: {error}")
   sys.exit(1 if found.bad else 0)
 
@@ -51,6 +51,7 @@ def _inspect():
   from deeplab2.datasets.inspection_report import describe, describe_bad
   from deeplab2.datasets.record_index import RecordIndex, matching_files
 
+  _check_sheet()
   options, dataset, seed = _sources()
   files = matching_files(options.file_pattern)
   found = _inspect_files(files, dataset)
@@ -68,6 +69,17 @@ def _inspect():
     rows = _stored_and_augmented(index, found.names, options, dataset, seed)
   _paint(rows, dataset)
   return found
+
+
+def _check_sheet():
+  sheet = _SHEET.value
+  if not sheet:
+    return
+  folder = os.path.dirname(sheet) or "."
+  if not sheet.endswith(".png") or not os.path.isdir(folder):
+    raise ValueError(
+      f"sheet: expected a .png file in a folder that is there; got {sheet!r}."
+    )
 
 
 def _sources():

@@ -88,6 +88,8 @@ def test_bad_records_are_named_and_end_with_status_one(records, tmp_path):
     (["--file_pattern=x"], "error: expected either --config_file, or both"),
     (["--file_pattern=/no*", "--dataset=coco_panoptic"], "nothing matches"),
     (["--file_pattern=/no*", "--dataset=coco"], "error: dataset: expected one"),
+    (["--sheet=a.jpg"], "error: sheet: expected a .png file in a folder that"),
+    (["--sheet=/no/a.png"], "error: sheet: expected a .png file in a folder"),
     (["--config_file=no_such"], "error: config_file: expected a file"),
   ],
 )
