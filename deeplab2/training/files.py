@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 
-def write_whole(path: str, text: str) -> None:
-  """Writes a text file; a reader or a kill never meets half of it."""
-  with tf.io.gfile.GFile(path + ".unfinished", "w") as file:
-    file.write(text)
+def write_whole(path: str, content: str | bytes) -> None:
+  """Writes a file; no reader, and no kill, ever leaves half of it."""
+  with tf.io.gfile.GFile(path + ".unfinished", "wb") as file:
+    file.write(content)
   tf.io.gfile.rename(path + ".unfinished", path, overwrite=True)

@@ -1,10 +1,14 @@
 """What a run leaves behind when its loss or gradient is not finite."""
 
 import dataclasses
+import io
 import math
+import os
 
 import numpy as np
 import tensorflow as tf
+
+from deeplab2.training import files
 
 
 class NonFiniteError(FloatingPointError):
@@ -63,9 +67,10 @@ def save_batch(path: str, batch) -> list[str]:
   arrays = {name: np.asarray(value) for name, value in fields.items()}
   names = [value.decode() for value in arrays["name"]]
   arrays["name"] = np.array(names)
-  tf.io.gfile.makedirs(path.rpartition("/")[0] or ".")
-  with tf.io.gfile.GFile(path, "wb") as file:
-    np.savez_compressed(file, **arrays)
+  content = io.BytesIO()
+  np.savez_compressed(content, **arrays)
+  tf.io.gfile.makedirs(os.path.dirname(path))
+  files.write_whole(path, content.getvalue())
   return names
 
 

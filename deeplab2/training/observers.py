@@ -1,5 +1,6 @@
 """What an evaluation leaves for people and for other programs to look at."""
 
+import io
 import os
 import re
 
@@ -7,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab2.datasets.coco_result_writer import CocoResultWriter
+from deeplab2.training import files
 from deeplab2.training.evaluator import Scored
 from deeplab2.visualize.sheet import Example, comparison_sheet
 
@@ -75,8 +77,9 @@ class Pictures:
     tf.io.gfile.makedirs(self._folder)
     # Names of foreign records may hold folders.
     path = os.path.join(self._folder, re.sub(r"[^\w.-]", "_", name) + ".png")
-    with tf.io.gfile.GFile(path, "wb") as file:
-      Image.fromarray(picture).save(file, format="PNG")
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, format="PNG")
+    files.write_whole(path, content.getvalue())
 
 
 class CocoPredictions:

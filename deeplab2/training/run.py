@@ -165,8 +165,11 @@ class _Run:
     if step is not None:
       self._log(f"Going on from {folder.prefix(step)}.")
       return
-    options = self._experiment.model_options
-    origin = load_initial_weights(self._architecture.model, options)
+    origin = load_initial_weights(
+      self._architecture.model,
+      self._experiment.model_options,
+      self._architecture.dataset,
+    )
     self._log(origin or "Starting from random weights.")
 
   def _build_trainer(self, groups) -> Trainer:
@@ -236,7 +239,10 @@ class _Run:
     while last is None or last < solver.training_number_of_steps:
       step = self._wait_for_newer(last)
       if step is None:
-        self._log("No new checkpoint within continuous_eval_timeout.")
+        timeout = self._experiment.evaluator_options.continuous_eval_timeout
+        self._log(
+          f"No new checkpoint within continuous_eval_timeout, {timeout} s."
+        )
         return
       self._evaluate_checkpoint(os.path.join(self._model_dir, f"ckpt-{step}"))
       last = step

@@ -1,0 +1,90 @@
+"""A checkpoint of the original library as a folder that our programs read."""
+
+import os
+from collections.abc import Callable, Iterable
+
+import tensorflow as tf
+
+from deeplab2.datasets import DATASETS
+from deeplab2.interop.checkpoint_sources import located
+from deeplab2.interop.checkpoint_targets import announce, target_prefix
+from deeplab2.interop.import_plan import Exceptions
+from deeplab2.interop.import_report import table
+from deeplab2.interop.import_weights import (
+  Imported,
+  UnexplainedError,
+  import_weights,
+)
+from deeplab2.models import build_meta_architecture
+from deeplab2.training import checkpoints, files, model_dir
+from deeplab2.training.initial_weights import class_carry_over
+
+DATASET = "dataset.json"
+
+
+def import_checkpoint(
+  experiment,
+  checkpoint_path: str,
+  output_path: str,
+  *,
+  allow_missing: Iterable[str] = (),
+  allow_unused: Iterable[str] = (),
+  build: Callable = build_meta_architecture,
+  log: Callable = print,
+) -> str:
+  """Writes what a checkpoint says of an experiment's model as one of ours.
+
+  The experiment and its data set are put beside it, so that the folder is as
+  good as one of a training run to evaluate, predict and export with.
+
+  Args:
+    experiment: checked ExperimentOptions.
+    checkpoint_path: a prefix, a folder or an archive, of either library.
+    output_path: prefix of the new checkpoint, or a folder for it.
+    allow_missing: patterns of paths of variables that may start afresh.
+    allow_unused: patterns of names that may be left in the file.
+    build: experiment -> MetaArchitecture.
+    log: takes each line for people: a table first, fitting or not.
+
+  Returns:
+    The prefix of the new checkpoint.
+
+  Raises:
+    ValueError: there is no checkpoint, it is broken or does not fit, or there
+      is one at the output already.
+  """
+  located(checkpoint_path)
+  architecture = build(experiment)
+  options = experiment.model_options
+  exceptions = Exceptions(
+    missing=(*options.initial_checkpoint_allow_missing, *allow_missing),
+    unused=(*options.initial_checkpoint_allow_unused, *allow_unused),
+  )
+  carry_over = class_carry_over(options, architecture.dataset)
+  try:
+    done = import_weights(
+      architecture.model, checkpoint_path, exceptions, carry_over=carry_over
+    )
+  except UnexplainedError as error:
+    log(table(error.plan))
+    raise
+  for line in (f"{done.source}, a {done.plan.layout.title}:", done.table()):
+    log(line)
+  for line in done.lines():
+    log(line)
+  return _write(experiment, architecture, done, output_path)
+
+
+def _write(experiment, architecture, done: Imported, output_path) -> str:
+  step = done.step or 0
+  prefix = target_prefix(output_path, step)
+  folder = os.path.dirname(prefix)
+  model_dir.claim(folder, experiment)
+  if experiment.train_dataset_options.dataset not in DATASETS:
+    text = architecture.dataset.to_json()
+    files.write_whole(os.path.join(folder, DATASET), text)
+  state = checkpoints.model_state(architecture.model)
+  state[checkpoints.GLOBAL_STEP] = tf.constant(step, tf.int64)
+  checkpoints.save(prefix, state)
+  announce(prefix)
+  return prefix

@@ -1,0 +1,63 @@
+r"""Writes our weights as google-research/deeplab2 writes its own.
+
+  python trainer/export_checkpoint.py --checkpoint_path=runs/demo \
+    --output_path=exported/ckpt-2000
+
+The original's programs read the result: as `initial_checkpoint`, or with
+`tf.train.Checkpoint(**model.checkpoint_items).restore(...)`.
+"""
+
+import os
+import sys
+
+from absl import app, flags
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string(
+  "checkpoint_path",
+  None,
+  "Folder of a training run, for its newest checkpoint, or prefix of one.",
+  required=True,
+)
+flags.DEFINE_string(
+  "output_path",
+  None,
+  "Prefix of the checkpoint to write, such as exported/ckpt-2000. A folder, one "
+  "that is there or ends in a slash, gets ckpt-<step>.",
+  required=True,
+)
+flags.DEFINE_string(
+  "config_file",
+  None,
+  "The config of the checkpoint. Default: experiment.textproto beside it.",
+)
+flags.DEFINE_multi_string(
+  "set",
+  [],
+  "path.to.field=value changes a field of the config. May be given many times.",
+)
+
+
+def main(args):
+  if len(args) > 1:
+    sys.exit(f"Expected flags only; got {args[1:]}.")
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  # TensorFlow takes seconds to import: after the flags are known to be right.
+  from deeplab2.inference.trained_model import load_trained_model
+  from deeplab2.interop.original_checkpoints import export_original_checkpoint
+
+  try:
+    trained = load_trained_model(
+      FLAGS.checkpoint_path, FLAGS.config_file, FLAGS.set
+    )
+    prefix = export_original_checkpoint(
+      trained.architecture.model, trained.checkpoint, FLAGS.output_path
+    )
+  except (ValueError, OSError) as error:
+    sys.exit(f"{error}")
+  print(f"Wrote {prefix}")
+
+
+if __name__ == "__main__":
+  app.run(main)

@@ -1,0 +1,34 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+PROGRAM = pathlib.Path(__file__).with_name("export_checkpoint.py")
+
+
+def run(*arguments):
+  root = str(PROGRAM.parents[1])
+  path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+  return subprocess.run(
+    [sys.executable, PROGRAM, *arguments],
+    capture_output=True,
+    text=True,
+    env={**os.environ, "PYTHONPATH": path},
+    timeout=120,
+  )
+
+
+def test_flags_are_asked_for():
+  done = run("--checkpoint_path=runs/demo")
+  assert done.returncode == 1
+  assert "--output_path" in done.stderr
+
+
+def test_a_checkpoint_that_is_not_there_is_told(tmp_path):
+  done = run(
+    f"--checkpoint_path={tmp_path}/ckpt-7", f"--output_path={tmp_path}/out/"
+  )
+  assert done.returncode == 1
+  last = done.stderr.splitlines()[-1]
+  assert last.startswith("checkpoint: expected the prefix of one")
+  assert not (tmp_path / "out").exists()

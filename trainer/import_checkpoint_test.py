@@ -1,0 +1,40 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+PROGRAM = pathlib.Path(__file__).with_name("import_checkpoint.py")
+TINY = ("--config_file=shapes/max_deeplab_tiny",)
+
+
+def run(*arguments):
+  root = str(PROGRAM.parents[1])
+  path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+  return subprocess.run(
+    [sys.executable, PROGRAM, *arguments],
+    capture_output=True,
+    text=True,
+    env={**os.environ, "PYTHONPATH": path},
+    timeout=120,
+  )
+
+
+def test_flags_are_asked_for():
+  done = run(*TINY, "--checkpoint_path=zoo.tar.gz")
+  assert done.returncode == 1
+  assert "--output_path" in done.stderr
+
+
+def test_a_checkpoint_that_is_not_there_is_told(tmp_path):
+  done = run(
+    *TINY,
+    f"--checkpoint_path={tmp_path}/zoo.tar.gz",
+    f"--output_path={tmp_path}/out/",
+  )
+  assert done.returncode == 1
+  assert done.stderr.splitlines()[-1] == (
+    "checkpoint: expected the prefix of one, such as runs/demo/ckpt-1000, a "
+    "directory that holds some, or the .tar.gz of one; found none at "
+    f"{tmp_path}/zoo.tar.gz."
+  )
+  assert not (tmp_path / "out").exists()
