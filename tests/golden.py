@@ -54,6 +54,7 @@ def build(config: str, crop_size: tuple[int, int]):
       "evaluator_options.pixel_confidence_threshold=0.2",
       "evaluator_options.transformer_class_confidence_threshold=0.3",
       "trainer_options.solver_options.use_sync_batchnorm=false",
+      "trainer_options.loss_options.matching=original",
     ],
     search_files=False,
   )

@@ -1,5 +1,6 @@
 """Losses and gradients of the whole MaX-DeepLab-S against the original's.
 
+The original's matching is not always the best, so these runs repeat it.
 `_evalgrad` recordings differentiate the network in inference mode, which is
 well conditioned; those in training mode are only good to the noise floor that
 the recordings' own README reports.

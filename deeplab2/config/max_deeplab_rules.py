@@ -42,7 +42,15 @@ RULES = {
   f"{_HEADS}.semantic_sample_k": at_least(0),
   f"{_HEADS}.semantic_sample_temperature": above(0),
   f"{_LOSSES}.semantic_loss.name": one_of("softmax_cross_entropy"),
-  f"{_LOSSES}.semantic_loss.top_k_percent": above_up_to(0, 1),
+  **{
+    f"{_LOSSES}.{loss}.top_k_percent": above_up_to(0, 1)
+    for loss in (
+      "semantic_loss",
+      "mask_id_cross_entropy_loss",
+      "instance_discrimination_loss",
+    )
+  },
+  f"{_LOSSES}.matching": one_of("exact", "original"),
   f"{_LOSSES}.semantic_loss.weight": at_least(0),
   f"{_LOSSES}.pq_style_loss.weight": at_least(0),
   f"{_LOSSES}.mask_id_cross_entropy_loss.weight": at_least(0),
@@ -92,17 +100,14 @@ WITHOUT_EFFECT = {
   f"{_LOSSES}.next_regression_loss": _NO_VIDEO,
   f"{_LOSSES}.depth_loss": _NO_DEPTH,
   **{
-    f"{_LOSSES}.{loss}.{name}": reason
+    f"{_LOSSES}.{loss}.name": _NO_CHOICE
     for loss in (
       "pq_style_loss",
       "mask_id_cross_entropy_loss",
       "instance_discrimination_loss",
     )
-    for name, reason in (
-      ("name", _NO_CHOICE),
-      ("top_k_percent", "only semantic_loss picks pixels"),
-    )
   },
+  f"{_LOSSES}.pq_style_loss.top_k_percent": "it is no average over pixels",
   "evaluator_options.center_score_threshold": _NO_CENTERS,
   "evaluator_options.nms_kernel": _NO_CENTERS,
   "evaluator_options.keep_k_centers": _NO_CENTERS,

@@ -2,6 +2,8 @@
 
 import functools
 
+import tensorflow as tf
+
 from deeplab2.losses.max_deeplab_loss import MaXDeepLabLoss, Term
 from deeplab2.losses.sampling import PixelSampling
 from deeplab2.models.max_deeplab import build_max_deeplab
@@ -24,16 +26,12 @@ def max_deeplab_loss(experiment, dataset) -> MaXDeepLabLoss:
   """The loss that `trainer_options.loss_options` describe."""
   losses = experiment.trainer_options.loss_options
   sampled = experiment.model_options.max_deeplab
-  compiled = experiment.trainer_options.jit_compile
   return MaXDeepLabLoss(
     layout=dataset.layout,
     pq_style_weight=losses.pq_style_loss.weight,
-    mask_id=Term(weight=losses.mask_id_cross_entropy_loss.weight),
-    instance=Term(weight=losses.instance_discrimination_loss.weight),
-    semantic=Term(
-      weight=losses.semantic_loss.weight,
-      top_k_percent=losses.semantic_loss.top_k_percent,
-    ),
+    mask_id=_term(losses.mask_id_cross_entropy_loss),
+    instance=_term(losses.instance_discrimination_loss),
+    semantic=_term(losses.semantic_loss),
     instance_sampling=_sampling(
       sampled.instance_discrimination_sample_k,
       sampled.instance_discrimination_sample_temperature,
@@ -41,8 +39,25 @@ def max_deeplab_loss(experiment, dataset) -> MaXDeepLabLoss:
     semantic_sampling=_sampling(
       sampled.semantic_sample_k, sampled.semantic_sample_temperature
     ),
-    solver="compiled" if compiled else "host",
+    solver=_solver(experiment.trainer_options),
   )
+
+
+def _term(options) -> Term:
+  return Term(weight=options.weight, top_k_percent=options.top_k_percent)
+
+
+def _solver(options) -> str:
+  """The matching's; one that XLA can compile where XLA compiles the step."""
+  if options.loss_options.matching == "original":
+    if options.jit_compile:
+      raise ValueError(
+        "trainer_options.loss_options.matching: expected 'exact' with "
+        "trainer_options.jit_compile, which has no host; got 'original'."
+      )
+    return "original"
+  on_tpu = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
+  return "compiled" if options.jit_compile or on_tpu else "host"
 
 
 def _sampling(pixels, temperature) -> PixelSampling | None:
