@@ -7,6 +7,7 @@ size that the range of sizes and the random scale ask for together.
 import tensorflow as tf
 
 from deeplab2.datasets.records import Record
+from deeplab2.input.segments import void_id
 from deeplab2.input.settings import InputSettings
 from deeplab2.input.transforms.autoaugment import random_colors
 from deeplab2.input.transforms.copy_paste import PADDING, copy_paste
@@ -19,9 +20,8 @@ from deeplab2.input.transforms.flip import random_flip
 from deeplab2.input.transforms.random_scale import (
   ScaleRange,
   random_scale,
-  scaled_size,
 )
-from deeplab2.input.transforms.resize import resize, size_in_range
+from deeplab2.input.transforms.resize import resize, scaled_size, size_in_range
 from deeplab2.structures import ClassLayout, Sample
 
 
@@ -62,9 +62,8 @@ def augment_and_paste(
 ) -> tuple[Sample, tf.Tensor]:
   """A random view of one image with segments of a view of another on it."""
   canvas_seed, source_seed, paste_seed = tf.unstack(tf.random.split(seed, 3))
-  void = layout.codec.encode(layout.ignore_label, 0)
   canvas, valid_size = augment(
-    record, settings, settings.scales, canvas_seed, void
+    record, settings, settings.scales, canvas_seed, void_id(layout)
   )
   pasted, _ = augment(
     source,

@@ -10,6 +10,7 @@ import tensorflow as tf
 from deeplab2.datasets import records
 from deeplab2.datasets.description import DatasetDescription
 from deeplab2.datasets.records import Record, RecordIndex
+from deeplab2.input.segments import void_id
 
 
 class RecordLoader:
@@ -67,16 +68,12 @@ class RecordLoader:
       panoptic = _decode_label(_one(features, records.LABEL), size)
       self._check_classes(panoptic)
     else:
-      panoptic = np.full(size, self._void_id, np.int32)
+      panoptic = np.full(size, void_id(self._dataset.layout), np.int32)
     return Record(image, panoptic, _one(features, records.NAME))
-
-  @property
-  def _void_id(self) -> int:
-    return self._dataset.codec.encode(self._dataset.ignore_label, 0)
 
   def _check_classes(self, panoptic: np.ndarray):
     divisor, num_classes = self._dataset.divisor, self._dataset.num_classes
-    void = self._void_id
+    void = void_id(self._dataset.layout)
     known = (panoptic >= 0) & (panoptic < num_classes * divisor)
     known |= (panoptic >= void) & (panoptic < void + divisor)
     if not known.all():

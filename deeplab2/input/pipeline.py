@@ -12,6 +12,7 @@ from deeplab2.datasets.records import Record, RecordIndex
 from deeplab2.input.examples import augment, augment_and_paste, fit
 from deeplab2.input.loader import RecordLoader
 from deeplab2.input.order import EpochOrder
+from deeplab2.input.segments import void_id
 from deeplab2.input.settings import InputSettings, read_settings
 from deeplab2.input.targets.max_deeplab import max_deeplab_targets
 from deeplab2.structures import Batch, Sample
@@ -74,7 +75,7 @@ def train_batches(
       )
     else:
       sample, size = augment(
-        record, settings, settings.scales, image_seed, _void(dataset)
+        record, settings, settings.scales, image_seed, void_id(dataset.layout)
       )
     return _with_targets(record, sample, size, settings, dataset, target_stride)
 
@@ -110,7 +111,7 @@ def eval_batches(
 
   def example(number: tf.Tensor) -> Batch:
     record = loader.load_in_graph(number)
-    sample, size = fit(record, settings, _void(dataset))
+    sample, size = fit(record, settings, void_id(dataset.layout))
     return _with_targets(record, sample, size, settings, dataset, target_stride)
 
   numbers = tf.data.Dataset.range(len(index))
@@ -159,10 +160,6 @@ def _batched(
     .prefetch(_PREFETCHED_BATCHES)
     .with_options(options)
   )
-
-
-def _void(dataset: DatasetDescription) -> int:
-  return dataset.codec.encode(dataset.ignore_label, 0)
 
 
 def _images_per_host(batch_size: int, num_shards: int, shard_index: int) -> int:

@@ -57,3 +57,8 @@ def is_crowd(ids: tf.Tensor, layout: ClassLayout) -> tf.Tensor:
   """Whether a panoptic id is things not told apart.  s -> s  bool"""
   semantic, instance = layout.codec.decode(ids)
   return is_one_of(semantic, layout.thing_ids) & (instance == 0)
+
+
+def void_id(layout: ClassLayout) -> int:
+  """The panoptic id of all that is void."""
+  return layout.codec.encode(layout.ignore_label, 0)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from deeplab2.input.segments import is_crowd
+from deeplab2.input.segments import is_crowd, void_id
 from deeplab2.structures import ClassLayout
 
 
@@ -18,5 +18,4 @@ def semantic_classes(ids: tf.Tensor, layout: ClassLayout) -> tf.Tensor:
 def panoptic_truth(ids: tf.Tensor, layout: ClassLayout) -> tf.Tensor:
   """Panoptic ids with one id for all that is void, crowds among it.  s -> s"""
   void = semantic_classes(ids, layout) == layout.ignore_label
-  void_id = layout.codec.encode(layout.ignore_label, 0)
-  return tf.where(void | is_crowd(ids, layout), void_id, ids)
+  return tf.where(void | is_crowd(ids, layout), void_id(layout), ids)

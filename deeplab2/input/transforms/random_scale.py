@@ -58,9 +58,3 @@ def random_scale(scales: ScaleRange, seed: tf.Tensor) -> tf.Tensor:
     [], seed, maxval=len(factors), dtype=tf.int32
   )
   return tf.gather(tf.constant(factors, tf.float32), pick)
-
-
-def scaled_size(size: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-  """(height, width) times a factor, in whole pixels, at least one."""
-  scaled = tf.cast(size, tf.float32) * factor
-  return tf.maximum(tf.cast(scaled, tf.int32), 1)

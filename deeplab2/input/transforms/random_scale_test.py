@@ -9,7 +9,6 @@ from deeplab2.input.testing import eagerly_and_in_map
 from deeplab2.input.transforms.random_scale import (
   ScaleRange,
   random_scale,
-  scaled_size,
 )
 
 
@@ -70,11 +69,6 @@ def test_times_scales_every_factor():
   scales = ScaleRange(0.5, 1.5, 0.25)
   doubled = 2 * np.array(scales.factors)
   np.testing.assert_allclose(scales.times(2.0).factors, doubled)
-
-
-def test_scaled_size_is_cut_to_pixels_and_never_empty():
-  size = scaled_size(tf.constant([3, 641]), tf.constant(0.3))
-  np.testing.assert_array_equal(size, (1, 192))
 
 
 @pytest.mark.parametrize(

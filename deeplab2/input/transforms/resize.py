@@ -27,13 +27,19 @@ def size_in_range(
   that an image meets its networks at the size they were trained for.
   """
   if min_size:
-    size = _scaled_down_to_pixels(size, tf.reduce_max(_ratio(min_size, size)))
+    size = scaled_size(size, tf.reduce_max(_ratio(min_size, size)))
   if max_size:
     if factor:
       max_size = tuple(side - (side - 1) % factor for side in max_size)
     ratio = tf.minimum(tf.reduce_min(_ratio(max_size, size)), 1.0)
-    size = _scaled_down_to_pixels(size, ratio)
+    size = scaled_size(size, ratio)
   return size + (1 - size) % factor if factor else size
+
+
+def scaled_size(size: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+  """(height, width) times a factor, cut to whole pixels, at least one."""
+  scaled = tf.cast(size, tf.float32) * tf.cast(factor, tf.float32)
+  return tf.maximum(tf.cast(scaled, tf.int32), 1)
 
 
 def resize(sample: Sample, size: tf.Tensor) -> Sample:
@@ -53,9 +59,3 @@ def resize(sample: Sample, size: tf.Tensor) -> Sample:
 
 def _ratio(limit: Size, size: tf.Tensor) -> tf.Tensor:
   return tf.constant(limit, tf.float64) / tf.cast(size, tf.float64)
-
-
-def _scaled_down_to_pixels(size: tf.Tensor, ratio: tf.Tensor) -> tf.Tensor:
-  """Whole pixels of the scaled size, at least one."""
-  scaled = tf.cast(size, tf.float32) * tf.cast(ratio, tf.float32)
-  return tf.maximum(tf.cast(scaled, tf.int32), 1)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab2.input.testing import eagerly_and_in_map, ramp_image
-from deeplab2.input.transforms.resize import resize, size_in_range
+from deeplab2.input.transforms.resize import resize, scaled_size, size_in_range
 from deeplab2.structures import Sample
 
 # (min, max, factor): size of a 427 x 640, 97 x 61, 1200 x 1600 image.
@@ -30,6 +30,11 @@ def test_sizes_are_those_of_the_original(limits):
 def test_a_thin_image_keeps_a_pixel():
   result = size_in_range(tf.constant([1, 5000]), (641, 641), (641, 641))
   np.testing.assert_array_equal(result, (1, 641))
+
+
+def test_scaled_size_is_cut_to_pixels_and_never_empty():
+  size = scaled_size(tf.constant([3, 641]), tf.constant(0.3))
+  np.testing.assert_array_equal(size, (1, 192))
 
 
 @pytest.mark.parametrize("seed", range(5))
