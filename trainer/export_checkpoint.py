@@ -23,8 +23,8 @@ flags.DEFINE_string(
 flags.DEFINE_string(
   "output_path",
   None,
-  "Prefix of the checkpoint to write, such as exported/ckpt-2000. A folder, one "
-  "that is there or ends in a slash, gets ckpt-<step>.",
+  "Prefix of the checkpoint to write, such as exported/ckpt-2000. A folder, "
+  "one that is there or ends in a slash, gets ckpt-<step>.",
   required=True,
 )
 flags.DEFINE_string(

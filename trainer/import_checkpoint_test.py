@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 PROGRAM = pathlib.Path(__file__).with_name("import_checkpoint.py")
-TINY = ("--config_file=shapes/max_deeplab_tiny",)
+CONFIG = ("--config_file=max_deeplab_s",)
 
 
 def run(*arguments):
@@ -20,14 +20,14 @@ def run(*arguments):
 
 
 def test_flags_are_asked_for():
-  done = run(*TINY, "--checkpoint_path=zoo.tar.gz")
+  done = run(*CONFIG, "--checkpoint_path=zoo.tar.gz")
   assert done.returncode == 1
   assert "--output_path" in done.stderr
 
 
 def test_a_checkpoint_that_is_not_there_is_told(tmp_path):
   done = run(
-    *TINY,
+    *CONFIG,
     f"--checkpoint_path={tmp_path}/zoo.tar.gz",
     f"--output_path={tmp_path}/out/",
   )

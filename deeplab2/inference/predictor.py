@@ -15,7 +15,7 @@ from deeplab2.inference.preprocessing import InputFit
 from deeplab2.inference.result import PanopticResult, find_segments
 from deeplab2.inference.trained_model import load_trained_model
 from deeplab2.inference.whole_image import WholeImage
-from deeplab2.training import checkpoints
+from deeplab2.interop.checkpoint_sources import located
 
 _MAPS = ("panoptic_pred", "instance_scores", "semantic_scores")
 
@@ -111,7 +111,7 @@ class Predictor:
 
 def _check_checkpoint(path: str | Path) -> None:
   try:
-    checkpoints.resolve(str(path))
+    located(str(path))
   except ValueError as error:
     raise ValueError(
       "path: expected a training folder, the prefix of a checkpoint, "

@@ -98,7 +98,7 @@ def import_weights(
     if plan.unexplained:
       raise UnexplainedError(source, plan)
     carried = _assign(model, contents, plan, carry_over)
-    return Imported(source, plan, _step(contents), carried)
+    return Imported(source, plan, step_of(contents), carried)
 
 
 def model_layout(model) -> ModelLayout:
@@ -161,7 +161,8 @@ def _assign(model, contents, plan: ImportPlan, carry_over) -> dict[str, int]:
   return carried
 
 
-def _step(contents: CheckpointContents) -> int | None:
+def step_of(contents: CheckpointContents) -> int | None:
+  """The training step that a checkpoint says it is of, if it does."""
   for name in _STEPS:
     if name in contents.shapes:
       return int(contents.read([name])[name])

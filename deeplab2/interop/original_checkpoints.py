@@ -12,8 +12,28 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from deeplab2.interop.checkpoint_contents import CheckpointContents
+from deeplab2.interop.checkpoint_sources import open_checkpoint
+from deeplab2.interop.checkpoint_targets import announce, target_prefix
+from deeplab2.interop.import_weights import step_of
 from deeplab2.interop.original_keys import original_key
 from deeplab2.layers.variable_paths import variables_by_path
+
+
+def export_original_checkpoint(model, source: str, output_path: str) -> str:
+  """Writes a loaded model in the original's format; returns the prefix.
+
+  Args:
+    model: a keras.Model with the weights of `source`.
+    source: the checkpoint it was loaded from, whose training step is kept.
+    output_path: prefix to write at, or a folder.
+  """
+  with open_checkpoint(source) as prefix:
+    step = step_of(CheckpointContents(prefix)) or 0
+  prefix = target_prefix(output_path, step)
+  write_original_checkpoint(model, prefix, step=step)
+  announce(prefix)
+  return prefix
 
 
 def write_original_checkpoint(

@@ -1,0 +1,38 @@
+"""Where a program writes a checkpoint that it was told to write."""
+
+import os
+
+import tensorflow as tf
+
+_LIST = "checkpoint"
+
+
+def target_prefix(path: str, step: int) -> str:
+  """The prefix to write at: `path`, or `ckpt-<step>` in it if it is a folder.
+
+  A path is a folder if it is there as one or ends in a slash.
+
+  Raises:
+    ValueError: there is such a checkpoint already.
+  """
+  path = str(path)
+  if path.endswith("/") or tf.io.gfile.isdir(path):
+    path = os.path.join(path, f"ckpt-{step}")
+  if tf.io.gfile.exists(f"{path}.index"):
+    raise ValueError(
+      "output_path: expected a new checkpoint, such as imported/ckpt-0; got "
+      f"{path}, which is there already."
+    )
+  return path
+
+
+def announce(prefix: str) -> None:
+  """Lists a checkpoint for `tf.train.latest_checkpoint`, in a folder of none.
+
+  A list that is there stays what it is.
+  """
+  folder, name = os.path.split(prefix)
+  path = os.path.join(folder, _LIST)
+  if not tf.io.gfile.exists(path):
+    with tf.io.gfile.GFile(path, "w") as file:
+      file.write(f'model_checkpoint_path: "{name}"\n')
