@@ -93,12 +93,15 @@ class BatchNorm(keras.layers.Layer):
     )
 
   def _average(self, name, shape, initializer):
+    # Synchronized replicas agree; others keep the mean of their averages.
+    aggregation = "none" if self.norm.synchronized else "mean"
     return self.add_weight(
       name=name,
       shape=shape,
       initializer=initializer,
       trainable=False,
       autocast=False,
+      aggregation=aggregation,
     )
 
   def call(self, x, training=False):

@@ -15,6 +15,7 @@ from deeplab2.layers.batch_norm import NormOptions
 from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import SequenceConvNorm
 from deeplab2.layers.drop_path import scale_samples
+from deeplab2.layers.precision import precision_of_layers
 
 HEADS = 8
 NUM_DROP_PATHS = 3  # pixel feedback, memory attention, memory feed-forward
@@ -52,22 +53,17 @@ class DualPathTransformer(Composite):
     self.pixel_attention = AttentionOperation(norm)
 
   def build(self, pixels_shape, memory_shape):
-    branch_end = dict(
-      relu=False, gamma_initializer="zeros", dtype=self.dtype_policy
-    )
+    end = dict(relu=False, gamma_initializer="zeros")
     memory_channels = memory_shape[-1]
-    self.memory_conv3_bn = SequenceConvNorm(
-      memory_channels, self.norm, **branch_end
-    )
-    self.memory_ffn_conv1_bn_act = SequenceConvNorm(
-      self.ffn_channels, self.norm, dtype=self.dtype_policy
-    )
-    self.memory_ffn_conv2_bn = SequenceConvNorm(
-      memory_channels, self.norm, **branch_end
-    )
-    self.pixel_conv3_bn = SequenceConvNorm(
-      pixels_shape[-1], self.norm, **branch_end
-    )
+    with precision_of_layers(self.dtype_policy.name):
+      self.memory_conv3_bn = SequenceConvNorm(memory_channels, self.norm, **end)
+      self.memory_ffn_conv1_bn_act = SequenceConvNorm(
+        self.ffn_channels, self.norm
+      )
+      self.memory_ffn_conv2_bn = SequenceConvNorm(
+        memory_channels, self.norm, **end
+      )
+      self.pixel_conv3_bn = SequenceConvNorm(pixels_shape[-1], self.norm, **end)
 
   def call(self, pixels, memory, keep=None, training=False):
     """Pixels b h w c, not rectified, and memory b n c, to the same.

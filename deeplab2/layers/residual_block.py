@@ -12,6 +12,7 @@ from deeplab2.layers.batch_norm import NormOptions
 from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 from deeplab2.layers.drop_path import scale_samples
+from deeplab2.layers.precision import precision_of_layers
 
 
 class ResidualBlock(Composite):
@@ -29,14 +30,11 @@ class ResidualBlock(Composite):
     self.shortcut = None
 
   def build(self, input_shape):
-    if input_shape[-1] != self.filters or self.strides != 1:
+    if input_shape[-1] == self.filters and self.strides == 1:
+      return
+    with precision_of_layers(self.dtype_policy.name):
       self.shortcut = ConvNorm(
-        self.filters,
-        1,
-        self.norm,
-        strides=self.strides,
-        relu=False,
-        dtype=self.dtype_policy,
+        self.filters, 1, self.norm, strides=self.strides, relu=False
       )
 
   def call(self, x, keep=None, training=False):  # b h w c -> b h' w' d

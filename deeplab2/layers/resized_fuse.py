@@ -8,6 +8,7 @@ from keras import ops
 from deeplab2.layers.batch_norm import NormOptions
 from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
+from deeplab2.layers.precision import precision_of_layers
 from deeplab2.layers.resize import resize_align_corners
 
 
@@ -29,22 +30,21 @@ class ResizedFuse(Composite):
     self.norm = norm
 
   def build(self, input_shapes):
-    for i, shape in enumerate(input_shapes):
-      if shape[-1] != self.filters:
-        halve = 2 * self.input_strides[i] == self.stride
-        projection = ConvNorm(
-          self.filters,
-          1,
-          self.norm,
-          strides=2 if halve else 1,
-          relu=False,
-          dtype=self.dtype_policy,
-        )
-        setattr(self, self._projection_name(i), projection)
+    with precision_of_layers(self.dtype_policy.name):
+      for i, shape in enumerate(input_shapes):
+        if shape[-1] != self.filters:
+          strides = 2 if self._halves(i) else 1
+          projection = ConvNorm(
+            self.filters, 1, self.norm, strides=strides, relu=False
+          )
+          setattr(self, self._projection_name(i), projection)
+
+  def _halves(self, i):
+    return 2 * self.input_strides[i] == self.stride
 
   def _projection_name(self, i):
-    halve = 2 * self.input_strides[i] == self.stride
-    return f"{'strided' if halve else 'resized'}_conv_bn{i + 1}"
+    kind = "strided" if self._halves(i) else "resized"
+    return f"{kind}_conv_bn{i + 1}"
 
   def call(self, features, training=False):
     """Features, b h w d at `input_strides`, to b h w filters at `stride`."""

@@ -129,7 +129,7 @@ class MaXDeepLab(keras.Model):
     if training and seed is not None:
       path_seed, dropout_seed = split_seed(seed, 2)
     features = self.encoder(
-      self._normalize(image), training=training, seed=path_seed
+      self.normalize(image), training=training, seed=path_seed
     )
     masks, classes, pixel_features = self.mask_head(
       ops.relu(features.maps[self.plan.panoptic]),
@@ -142,7 +142,7 @@ class MaXDeepLab(keras.Model):
       semantic = self._semantic_logits(features, training, dropout_seed)
     return MaskPrediction(masks, classes, pixel_features, semantic)
 
-  def _normalize(self, image):
+  def normalize(self, image):
     """0..255 to -1..1; the padding, 127.5, to 0."""
     image = ops.cast(image, "float32") / 127.5 - 1.0
     return ops.cast(image, self.compute_dtype)
