@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from deeplab2.config import load_experiment
 from deeplab2.datasets import DatasetDescription, load_dataset
@@ -15,7 +16,6 @@ from deeplab2.inference.preprocessing import InputFit
 from deeplab2.inference.result import PanopticResult, find_segments
 from deeplab2.inference.trained_model import load_trained_model
 from deeplab2.inference.whole_image import WholeImage
-from deeplab2.interop.checkpoint_sources import located
 
 _MAPS = ("panoptic_pred", "instance_scores", "semantic_scores")
 
@@ -54,7 +54,8 @@ class Predictor:
 
     Args:
       path: the folder of a training run, for its newest checkpoint; the prefix
-        of a checkpoint; or the folder of a SavedModel.
+        of a checkpoint, or an archive of one from the original's model zoo; or
+        the folder of a SavedModel.
       config_file: a config's name or path, where none lies beside the
         checkpoint. For a SavedModel that google-research/deeplab2 exported, a
         config that names its dataset.
@@ -70,7 +71,7 @@ class Predictor:
       _refuse_settings(path, overrides=list(overrides), full_size=full_size)
       dataset = _dataset_of_saved_model(path, config_file)
       return cls(saved_model.read_saved_model(path), dataset)
-    _check_checkpoint(path)
+    _check_there(path)
     trained = load_trained_model(str(path), config_file, overrides)
     fit = InputFit.from_experiment(trained.experiment, full_size)
     whole_image = WholeImage(trained.architecture, fit)
@@ -109,14 +110,13 @@ class Predictor:
     return {name: outputs[name].numpy()[0] for name in _MAPS}
 
 
-def _check_checkpoint(path: str | Path) -> None:
-  try:
-    located(str(path))
-  except ValueError as error:
+def _check_there(path: str | Path) -> None:
+  if not any(tf.io.gfile.exists(p) for p in (str(path), f"{path}.index")):
     raise ValueError(
-      "path: expected a training folder, the prefix of a checkpoint, "
-      f"such as runs/demo/ckpt-1000, or the folder of a SavedModel; got {path}."
-    ) from error
+      "path: expected a training folder, the prefix of a checkpoint, such as "
+      "runs/demo/ckpt-1000, its archive, or the folder of a SavedModel; got "
+      f"{path}."
+    )
 
 
 def _refuse_settings(path: str | Path, **settings: Any) -> None:

@@ -115,14 +115,18 @@ def test_outputs_of_another_kind_are_refused(dataset):
 
 
 def test_what_is_not_there_is_told(tmp_path):
-  for path in (tmp_path, tmp_path / "ckpt-7"):
-    with pytest.raises(ValueError) as error:
-      Predictor.load(path)
-    assert str(error.value) == (
-      "path: expected a training folder, the prefix of a checkpoint, "
-      "such as runs/demo/ckpt-1000, or the folder of a SavedModel; got "
-      f"{path}."
-    )
+  with pytest.raises(ValueError) as error:
+    Predictor.load(tmp_path / "ckpt-7")
+  assert str(error.value) == (
+    "path: expected a training folder, the prefix of a checkpoint, such as "
+    "runs/demo/ckpt-1000, its archive, or the folder of a SavedModel; got "
+    f"{tmp_path}/ckpt-7."
+  )
+
+
+def test_a_folder_of_nothing_is_told(tmp_path):
+  with pytest.raises(ValueError, match=r"^checkpoint: .* found none at "):
+    Predictor.load(tmp_path)
 
 
 def test_wrong_images_are_told(predictor):
