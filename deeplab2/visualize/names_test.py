@@ -23,6 +23,16 @@ def test_a_name_lies_inside_of_its_segment_even_of_a_ring():
   assert ring()[label.y, label.x] == CAT * DIVISOR + 1
 
 
+def test_a_large_picture_has_the_same_names_at_the_same_places():
+  (small,) = label_segments(ring(), COCO_PANOPTIC, SIZE)
+  large = np.repeat(np.repeat(ring(), 11, axis=0), 11, axis=1)
+  (label,) = label_segments(large, COCO_PANOPTIC, 11 * SIZE)
+  assert large[label.y, label.x] == CAT * DIVISOR + 1
+  assert np.hypot(label.y - 48 * 11, label.x - 65 * 11) == pytest.approx(
+    11 * np.hypot(small.y - 48, small.x - 65), abs=33
+  )
+
+
 def test_void_and_narrow_segments_have_no_name():
   panoptic = np.zeros((H, W), int)
   panoptic[:, 60:66] = CAT * DIVISOR + 1
