@@ -12,6 +12,8 @@ import sys
 
 from absl import app, flags
 
+from deeplab2.config.dataset_rules import is_checkpoint
+
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string(
@@ -42,6 +44,12 @@ flags.DEFINE_multi_string(
 def main(args):
   if len(args) > 1:
     sys.exit(f"Expected flags only; got {args[1:]}.")
+  if not is_checkpoint(FLAGS.checkpoint_path):
+    sys.exit(
+      "checkpoint_path: expected the prefix of a checkpoint, such as "
+      "runs/demo/ckpt-1000, a folder of some, or a .tar.gz; got "
+      f"{FLAGS.checkpoint_path}, where there is none."
+    )
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from deeplab2.inference.trained_model import load_trained_model

@@ -30,5 +30,5 @@ def test_a_checkpoint_that_is_not_there_is_told(tmp_path):
   )
   assert done.returncode == 1
   last = done.stderr.splitlines()[-1]
-  assert last.startswith("checkpoint: expected the prefix of one")
+  assert last.startswith("checkpoint_path: expected the prefix of a checkpoint")
   assert not (tmp_path / "out").exists()

@@ -33,8 +33,8 @@ def test_a_checkpoint_that_is_not_there_is_told(tmp_path):
   )
   assert done.returncode == 1
   assert done.stderr.splitlines()[-1] == (
-    "checkpoint: expected the prefix of one, such as runs/demo/ckpt-1000, a "
-    "directory that holds some, or the .tar.gz of one; found none at "
-    f"{tmp_path}/zoo.tar.gz."
+    "checkpoint_path: expected the prefix of a checkpoint, such as "
+    "runs/demo/ckpt-1000, a folder of some, or a .tar.gz; got "
+    f"{tmp_path}/zoo.tar.gz, where there is none."
   )
   assert not (tmp_path / "out").exists()

@@ -85,7 +85,7 @@ def file_problems(experiment: ExperimentOptions, splits) -> Iterator[str]:
 
 def _checkpoint_problems(experiment: ExperimentOptions) -> Iterator[str]:
   checkpoint = experiment.model_options.initial_checkpoint
-  if checkpoint and not _is_checkpoint(checkpoint):
+  if checkpoint and not is_checkpoint(checkpoint):
     yield (
       f"{_CHECKPOINT}: expected a checkpoint, a prefix of files, a folder or a "
       f".tar.gz; got '{checkpoint}', where there is none. An empty one starts "
@@ -118,7 +118,8 @@ def _exists(pattern: str) -> bool:
   return _is_remote(pattern) or bool(glob.glob(pattern))
 
 
-def _is_checkpoint(path: str) -> bool:
+def is_checkpoint(path: str) -> bool:
+  """Whether there is something at a path that could be a checkpoint."""
   if path.endswith(_ARCHIVES) and os.path.isfile(path):
     return True
   escaped = glob.escape(path.rstrip("/"))
