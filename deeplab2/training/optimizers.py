@@ -1,36 +1,11 @@
-"""Optimizers over disjoint groups of a model's variables.
-
-The step that uses them (trainer.py) sums the gradients over the devices and
-clips them before it applies them: Keras would clip before the sum, and per
-optimizer. So the optimizers here leave the sum out.
-"""
+"""Optimizers over disjoint groups of a model's variables."""
 
 import dataclasses
 from typing import Any
 
-import keras
-
 from deeplab2.layers.variable_paths import variables_by_path
 from deeplab2.training import schedules
-
-
-class _GradientsAlreadySummed:
-  """Takes gradients that are already the sum over all devices."""
-
-  def _all_reduce_sum_gradients(self, grads_and_vars):
-    return list(grads_and_vars)
-
-
-class Adam(_GradientsAlreadySummed, keras.optimizers.Adam):
-  """Adam for gradients that are already summed over the devices."""
-
-
-class AdamW(_GradientsAlreadySummed, keras.optimizers.AdamW):
-  """AdamW for gradients that are already summed over the devices."""
-
-
-class SGD(_GradientsAlreadySummed, keras.optimizers.SGD):
-  """SGD for gradients that are already summed over the devices."""
+from deeplab2.training.summed_gradients import SGD, Adam, AdamW
 
 
 def adam(solver, schedule, name):

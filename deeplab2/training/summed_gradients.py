@@ -1,0 +1,57 @@
+"""Optimizers for gradients that are already the sum over all devices.
+
+The step that uses them (trainer.py) sums the gradients and clips them jointly
+before it applies them; Keras would clip before the sum, and per optimizer.
+"""
+
+import keras
+import tensorflow as tf
+
+
+class _GradientsAlreadySummed:
+  def _all_reduce_sum_gradients(self, grads_and_vars):
+    return list(grads_and_vars)
+
+
+class _OneKernel(_GradientsAlreadySummed):
+  """Updates a variable in one operation, where Keras takes eight.
+
+  A network has hundreds of small variables: on CPUs the operations, not the
+  arithmetic, are what an update costs.
+  """
+
+  def update_step(self, gradient, variable, learning_rate):
+    index = self._get_variable_index(variable)
+    dtype = variable.dtype
+    step = tf.cast(self.iterations.value + 1, dtype)
+    tf.raw_ops.ResourceApplyAdam(
+      var=_handle(variable),
+      m=_handle(self._momentums[index]),
+      v=_handle(self._velocities[index]),
+      beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
+      beta2_power=tf.pow(tf.cast(self.beta_2, dtype), step),
+      lr=tf.cast(learning_rate, dtype),
+      beta1=tf.cast(self.beta_1, dtype),
+      beta2=tf.cast(self.beta_2, dtype),
+      epsilon=tf.cast(self.epsilon, dtype),
+      grad=tf.cast(gradient, dtype),
+    )
+
+
+def _handle(variable):
+  """The resource of a variable on the device that is being updated."""
+  if isinstance(variable, keras.Variable):
+    variable = variable.value
+  return variable.handle
+
+
+class Adam(_OneKernel, keras.optimizers.Adam):
+  """Adam (Kingma and Ba, 2015)."""
+
+
+class AdamW(_OneKernel, keras.optimizers.AdamW):
+  """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
+
+
+class SGD(_GradientsAlreadySummed, keras.optimizers.SGD):
+  """Stochastic gradient descent."""
