@@ -41,6 +41,7 @@ RULES = {
   f"{_HEADS}.instance_discrimination_sample_temperature": above(0),
   f"{_HEADS}.semantic_sample_k": at_least(0),
   f"{_HEADS}.semantic_sample_temperature": above(0),
+  f"{_HEADS}.initial_mask_scale": above(0),
   f"{_LOSSES}.semantic_loss.name": one_of("softmax_cross_entropy"),
   **{
     f"{_LOSSES}.{loss}.top_k_percent": above_up_to(0, 1)

@@ -54,6 +54,7 @@ class MaskHead(Composite):
     norm: NormOptions,
     *,
     kind: str = "depthwise_separable_conv",
+    initial_scale: float = 0.1,
     **kwargs,
   ):
     super().__init__(**kwargs)
@@ -66,7 +67,7 @@ class MaskHead(Composite):
     # One gamma and one beta for all slots, so that none is set apart.
     self.pixel_space_mask_batch_norm = BatchNorm(
       norm,
-      gamma_initializer=keras.initializers.Constant(0.1),
+      gamma_initializer=keras.initializers.Constant(initial_scale),
       dtype="float32",
     )
 

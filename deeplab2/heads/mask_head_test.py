@@ -56,6 +56,12 @@ def test_mask_logits_are_scaled_products_with_unit_features(head):
   np.testing.assert_allclose(masks, 0.1 * product, rtol=1e-3, atol=1e-5)
 
 
+def test_the_first_scale_of_the_masks_can_be_chosen():
+  head = MaskHead(E, 8, C, NormOptions(), initial_scale=3.0)
+  head(*_inputs())
+  np.testing.assert_allclose(head.pixel_space_mask_batch_norm.gamma, [3.0])
+
+
 def test_one_scalar_scales_all_masks(head):
   assert head.pixel_space_mask_batch_norm.gamma.shape == (1,)
 

@@ -65,6 +65,7 @@ class MaXDeepLab(keras.Model):
     pixel_head: of the pixel features.
     semantic: of the auxiliary branch.
     norm: of all normalizations.
+    initial_mask_scale: factor on the mask logits of a new network.
     recompute_axial: saves memory in training by computing axial blocks twice.
     precision: "float32" or "mixed_bfloat16"; the latter keeps softmax,
       normalizations and logits in float32.
@@ -78,6 +79,7 @@ class MaXDeepLab(keras.Model):
     pixel_head: HeadOptions,
     semantic: SemanticBranch,
     norm: NormOptions | None = None,
+    initial_mask_scale: float = 0.1,
     recompute_axial: bool = False,
     precision: str = "float32",
     name: str = "max_deeplab",
@@ -103,6 +105,7 @@ class MaXDeepLab(keras.Model):
         num_class_channels,
         norm,
         kind=pixel_head.kind,
+        initial_scale=initial_mask_scale,
       )
 
   def build(self, input_shape):
@@ -218,6 +221,7 @@ def build_max_deeplab(experiment, dataset) -> MaXDeepLab:
       epsilon=solver.batchnorm_epsilon,
       synchronized=solver.use_sync_batchnorm,
     ),
+    initial_mask_scale=heads.initial_mask_scale,
     recompute_axial=options.backbone.recompute_grad,
     precision=experiment.trainer_options.precision,
   )

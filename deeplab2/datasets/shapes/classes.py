@@ -1,7 +1,8 @@
 """The classes of the shapes set: six things told apart by outline, five stuffs.
 
-A thing may have any colour, so that only its form says what it is. The ids have
-gaps, as COCO's have, so that nobody confuses category ids with class ids.
+Most things of a class have a typical hue, but not all: only the form is sure.
+The ids have gaps, as COCO's have, so that nobody confuses category and class
+ids.
 """
 
 from deeplab2.datasets.categories import describe_categories

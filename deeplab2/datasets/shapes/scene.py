@@ -12,6 +12,7 @@ from deeplab2.datasets.shapes.textures import Size, smooth_noise
 
 _MIN_VISIBLE = 0.4  # share of a thing that the things before it leave to see
 _MIN_THING_AREA = 16  # pixels
+_TYPICAL = 0.85  # share of the things that have their class's hue
 _MIN_STUFF_AREA = 48  # pixels; less is left unlabelled
 
 
@@ -75,7 +76,7 @@ class _Canvas:
 
 
 def draw_scene(rng: np.random.Generator, size: Size) -> Scene:
-  """A scene of about `size` 129 x 129: stuff, 2 to 7 things, light and noise.
+  """A scene of about `size` 129 x 129: stuff, 1 to 6 things, light and noise.
 
   One scene in five has something unlabelled in it, one in eight a crowd.
   """
@@ -85,7 +86,7 @@ def draw_scene(rng: np.random.Generator, size: Size) -> Scene:
     _add_unlabelled(rng, canvas)
   if rng.random() < 0.125:
     _add_crowd(rng, canvas)
-  wanted = int(rng.integers(2, 8))
+  wanted = int(rng.integers(1, 7))
   for _ in range(wanted):
     _add_thing(rng, canvas, first_thing)
   image = _photograph(rng, canvas.image)
@@ -115,7 +116,7 @@ def _add_thing(rng: np.random.Generator, canvas: _Canvas, first_thing: int):
     _cast_shadow(rng, canvas, stroke)
     behind = canvas.image[stroke.box][stroke.inside].mean(axis=0)
     picture = _surface(
-      rng, stroke.share.shape, _contrasting(rng, behind), radius
+      rng, stroke.share.shape, _color(rng, name, behind), radius
     )
     owner = canvas.add_segment(THINGS[name], 0, area)
     canvas.paint(stroke, picture, owner)
@@ -125,8 +126,8 @@ def _add_thing(rng: np.random.Generator, canvas: _Canvas, first_thing: int):
 def _random_stroke(rng: np.random.Generator, size: Size):
   """A thing of any class, place, turn and size; sizes by their logarithm."""
   name = str(rng.choice(list(THINGS)))
-  largest = 0.2 * min(size)
-  radius = float(np.exp(rng.uniform(np.log(0.25 * largest), np.log(largest))))
+  largest = 0.32 * min(size)
+  radius = float(np.exp(rng.uniform(np.log(0.22 * largest), np.log(largest))))
   center = (
     rng.uniform(0.5 * radius, size[0] - 0.5 * radius),
     rng.uniform(0.5 * radius, size[1] - 0.5 * radius),
@@ -145,13 +146,23 @@ def _cast_shadow(rng: np.random.Generator, canvas: _Canvas, stroke: Stroke):
   canvas.image[stroke.box] *= 1.0 - 0.35 * shadow[..., None]
 
 
-def _contrasting(rng: np.random.Generator, behind: np.ndarray) -> np.ndarray:
-  """Any colour, as long as it can be told from what is behind it."""
-  while True:
-    hsv = rng.random(), rng.uniform(0.25, 1.0), rng.uniform(0.35, 1.0)
-    color = 255 * np.float32(colorsys.hsv_to_rgb(*hsv))
-    if np.linalg.norm(color - behind) > 80:
-      return color
+def _color(
+  rng: np.random.Generator, name: str, behind: np.ndarray
+) -> np.ndarray:
+  """A thing's colour, as far from what is behind it as chance allows.
+
+  As oranges are orange: most have a hue near that of their class.
+  """
+  typical = rng.random() < _TYPICAL
+  hue = list(THINGS).index(name) / len(THINGS)
+  colors = []
+  for _ in range(8):
+    turn = hue + rng.normal(0, 0.04) if typical else rng.random()
+    hsv = turn % 1.0, rng.uniform(0.4, 1.0), rng.uniform(0.4, 1.0)
+    colors.append(255 * np.float32(colorsys.hsv_to_rgb(*hsv)))
+    if np.linalg.norm(colors[-1] - behind) > 80:
+      return colors[-1]
+  return max(colors, key=lambda color: np.linalg.norm(color - behind))
 
 
 def _surface(
@@ -183,7 +194,7 @@ def _add_crowd(rng: np.random.Generator, canvas: _Canvas):
       continue
     _cast_shadow(rng, canvas, stroke)
     behind = canvas.image[stroke.box][stroke.inside].mean(axis=0)
-    canvas.paint(stroke, _contrasting(rng, behind), owner)
+    canvas.paint(stroke, _color(rng, name, behind), owner)
 
 
 def _add_unlabelled(rng: np.random.Generator, canvas: _Canvas):

@@ -1,3 +1,5 @@
+import colorsys
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_all_classes_appear_and_no_image_lacks_things():
   assert found == {*THINGS.values(), *STUFF.values()}
   counts = [len(_things(scene)) for scene in SCENES]
   assert min(counts) >= 1
-  assert 3.5 < np.mean(counts) < 5.5
+  assert 2.5 < np.mean(counts) < 4.5
 
 
 def test_crowds_and_unlabelled_pixels_appear_but_rarely():
@@ -59,18 +61,22 @@ def test_things_are_seen_well_enough_to_be_known():
     for thing in _things(scene)
   ]
   assert min(areas) >= 16
-  assert np.mean(np.array(areas) < 150) > 0.2  # small ones are common
+  assert np.mean(np.array(areas) < 150) > 0.1  # small ones are common
 
 
-def test_color_does_not_tell_the_class():
-  """Mean colours of a class scatter as widely as those of all things."""
-  colors = {}
-  for scene in SCENES:
-    for thing in _things(scene):
-      color = scene.image[scene.ids == thing.id].mean(axis=0)
-      colors.setdefault(thing.category_id, []).append(color)
-  everything = np.concatenate(list(colors.values()))
-  for of_class in colors.values():
-    assert (
-      np.std(of_class, axis=0).mean() > 0.6 * np.std(everything, axis=0).mean()
-    )
+def hue_distance(scene, thing):
+  """How far the hue of a thing is from that of its class, 0..0.5."""
+  color = np.median(scene.image[scene.ids == thing.id], axis=0) / 255
+  hue = colorsys.rgb_to_hsv(*color)[0]
+  typical = list(THINGS.values()).index(thing.category_id) / len(THINGS)
+  return abs((hue - typical + 0.5) % 1.0 - 0.5)
+
+
+def test_color_suggests_the_class_and_does_not_settle_it():
+  near = [
+    hue_distance(scene, thing) < 1 / 12
+    for scene in SCENES
+    for thing in _things(scene)
+    if not thing.iscrowd
+  ]
+  assert 0.6 < np.mean(near) < 0.95
