@@ -64,6 +64,8 @@ def main(args):
   except training_loop.RunInterruptedError as interrupted:
     _say(interrupted)
     sys.exit(128 + signal.SIGTERM)
+  except KeyboardInterrupt:
+    sys.exit(128 + signal.SIGINT)
 
 
 def _say(line):

@@ -129,6 +129,7 @@ class Evaluator(orbit.StandardEvaluator):
       observer.start()
     return _State(self._architecture.dataset)
 
+  @tf.autograph.experimental.do_not_convert
   def eval_step(self, iterator):
     """Losses and maps of a batch, of all devices together."""
     batch = next(iterator)

@@ -1,7 +1,6 @@
 """An experiment from its options to its metrics, in one of four modes."""
 
 import os
-import time
 from collections.abc import Callable
 
 import keras
@@ -13,7 +12,8 @@ from deeplab2.training import checkpoints, interruptions, strategies
 from deeplab2.training import model_dir as model_dir_lib
 from deeplab2.training.board import Board
 from deeplab2.training.data import RecordData
-from deeplab2.training.evaluator import Evaluation, Evaluator
+from deeplab2.training.evaluation_loop import EvaluationLoop
+from deeplab2.training.evaluator import Evaluator
 from deeplab2.training.initial_weights import load_initial_weights
 from deeplab2.training.observers import build_observers
 from deeplab2.training.optimizers import build_parameter_groups
@@ -21,8 +21,6 @@ from deeplab2.training.trainer import StepOptions, Trainer
 from deeplab2.training.training_loop import TrainingLoop
 
 MODES = ("train", "eval", "train_and_eval", "continuous_eval")
-_POLL_SECONDS = 5.0
-_FEW_CLASSES = 30
 
 
 def run_experiment(
@@ -60,6 +58,8 @@ def run_experiment(
   _check_devices(experiment, mode, strategy)
   if "train" in mode:
     model_dir_lib.claim(model_dir, experiment)
+  if mode == "eval":
+    checkpoints.resolve(model_dir)  # complain before the model is built
   keras.utils.set_random_seed(experiment.trainer_options.seed)
   with strategy.scope():
     run = _Run(experiment, mode, model_dir, build, data, log)
@@ -72,11 +72,18 @@ def _check_devices(experiment, mode: str, strategy) -> None:
       field = f"{split}_dataset_options"
       batch_size = getattr(experiment, field).batch_size
       strategies.check_batch_size(f"{field}.batch_size", batch_size, strategy)
-  replicas = strategy.num_replicas_in_sync
-  if experiment.trainer_options.jit_compile and replicas > 1:
+  compiled = experiment.trainer_options.jit_compile
+  if strategies.is_tpu(strategy):
+    if not compiled:
+      raise ValueError(
+        "trainer_options.jit_compile: expected true on a TPU, which has no"
+        " host to match masks on; got false."
+      )
+  elif compiled and strategy.num_replicas_in_sync > 1:
     raise ValueError(
       "trainer_options.jit_compile: expected false on several devices, whose"
-      f" sums XLA cannot compile here; got true on {replicas}."
+      " sums XLA cannot compile here; got true on"
+      f" {strategy.num_replicas_in_sync}."
     )
 
 
@@ -92,8 +99,18 @@ class _Run:
     self._data = data(experiment, self._architecture.dataset)
     self._global_step = orbit.utils.create_global_step()
     self._metrics = {"experiment": experiment.experiment_name}
-    self._eval_board = Board(os.path.join(model_dir, "eval"))
-    self._evaluator = self._build_evaluator() if "eval" in mode else None
+    if "eval" in mode:
+      board = Board(os.path.join(model_dir, "eval"))
+      self._evaluator = self._build_evaluator(board)
+      self._evaluation = EvaluationLoop(
+        self._evaluator,
+        self._architecture,
+        self._global_step,
+        board,
+        experiment,
+        self._add_metrics,
+        log,
+      )
 
   def go(self) -> dict:
     """Does what the mode says; returns the metrics, which are written too."""
@@ -106,7 +123,7 @@ class _Run:
     actions[self._mode]()
     return self._metrics
 
-  def _build_evaluator(self) -> Evaluator:
+  def _build_evaluator(self, board) -> Evaluator:
     return Evaluator(
       self._architecture,
       self._data.eval(),
@@ -117,7 +134,7 @@ class _Run:
         self._experiment,
         self._model_dir,
         self._architecture.dataset,
-        self._eval_board,
+        board,
       ),
       use_tf_function=self._experiment.evaluator_options.use_tf_function,
     )
@@ -136,18 +153,18 @@ class _Run:
       batch_at=lambda step: next(iter(self._data.train(step))),
       log=self._log,
     )
-    if self._evaluator is not None:
+    if self._mode == "train_and_eval":
       self._evaluator.observe(_StopWhenHalted(trainer, loop))
     with interruptions.halting(trainer.halt):
       self._alternate(loop)
     loop.save()
-    self._metrics["step"] = loop.step
+    metrics = {"step": loop.step}
     if loop.means:
-      self._metrics |= {
+      metrics |= {
         "training_seconds": loop.seconds,
         "train": dict(loop.means),
       }
-    self._write_metrics()
+    self._add_metrics(metrics)
 
   def _checkpoint_folder(self, groups) -> checkpoints.CheckpointFolder:
     state = checkpoints.training_state(
@@ -186,14 +203,18 @@ class _Run:
         seed=options.seed,
         weight_decay=solver.weight_decay,
         clip_norm=clip,
-        jit_compile=options.jit_compile,
+        # A TPU compiles everything, sums included, without being told.
+        jit_compile=(
+          options.jit_compile
+          and not strategies.is_tpu(tf.distribute.get_strategy())
+        ),
       ),
     )
 
   def _alternate(self, loop: TrainingLoop) -> None:
     """Trains to the end, with evaluations between where the mode has them."""
     interval = self._experiment.evaluator_options.eval_interval
-    if self._evaluator is None:
+    if self._mode == "train":
       loop.run_to(loop.total_steps)
       return
     evaluated = False
@@ -202,81 +223,21 @@ class _Run:
       loop.run_to(min(target, loop.total_steps))
       if loop.step == loop.total_steps:
         loop.save()
-      self._evaluate()
+      self._evaluation.evaluate()
       evaluated = True
 
-  def _evaluate(self) -> Evaluation:
-    """Evaluates the model as it is."""
-    names = self._architecture.dataset.class_names
-    steps = self._experiment.evaluator_options.eval_steps
-    begun = time.monotonic()
-    found = self._evaluator.evaluate(tf.constant(steps))
-    seconds = time.monotonic() - begun
-    self._eval_board.scalars(found.step, found.scalars(names))
-    self._log(_evaluation_lines(found, names, seconds))
-    self._metrics |= {
-      "evaluation_seconds": seconds,
-      "eval": found.to_dict(names),
-    }
-    return found
-
-  def _evaluate_checkpoint(self, prefix: str) -> None:
-    model = self._architecture.model
-    state = checkpoints.model_state(model)
-    state[checkpoints.GLOBAL_STEP] = self._global_step
-    checkpoints.load(prefix, state, ignore=("optimizer/",))
-    self._log(f"Evaluating {prefix}.")
-    self._evaluate()
-    self._write_metrics()
-
   def _evaluate_newest(self) -> None:
-    self._evaluate_checkpoint(checkpoints.resolve(self._model_dir))
+    prefix = checkpoints.resolve(self._model_dir)
+    self._evaluation.evaluate_checkpoint(prefix)
 
   def _evaluate_continuously(self) -> None:
-    """Evaluates each new checkpoint, up to that of the last training step."""
-    last = None
-    solver = self._experiment.trainer_options.solver_options
-    while last is None or last < solver.training_number_of_steps:
-      step = self._wait_for_newer(last)
-      if step is None:
-        timeout = self._experiment.evaluator_options.continuous_eval_timeout
-        self._log(
-          f"No new checkpoint within continuous_eval_timeout, {timeout} s."
-        )
-        return
-      self._evaluate_checkpoint(os.path.join(self._model_dir, f"ckpt-{step}"))
-      last = step
+    self._evaluation.evaluate_continuously(self._model_dir)
 
-  def _wait_for_newer(self, last: int | None) -> int | None:
-    """The newest checkpoint's step once it is above `last`; None at timeout."""
-    timeout = self._experiment.evaluator_options.continuous_eval_timeout
-    begun = time.monotonic()
-    self._log(f"Waiting for a new checkpoint in {self._model_dir} ...")
-    while timeout < 0 or time.monotonic() - begun < timeout:
-      steps = checkpoints.checkpoint_steps(self._model_dir)
-      if steps and (last is None or steps[-1] > last):
-        return steps[-1]
-      time.sleep(
-        _POLL_SECONDS if timeout < 0 else min(_POLL_SECONDS, timeout / 10)
-      )
-    return None
-
-  def _write_metrics(self) -> None:
+  def _add_metrics(self, metrics: dict) -> None:
+    """Notes what came out, and writes it into metrics.json."""
+    self._metrics |= metrics
     path = model_dir_lib.add_metrics(self._model_dir, self._metrics)
     self._log(f"Metrics: {path}")
-
-
-def _evaluation_lines(found: Evaluation, names, seconds: float) -> str:
-  losses = ", ".join(f"{n} {v:.4f}" for n, v in found.losses.items())
-  head = (
-    f"evaluation at step {found.step}: {found.images} images in {seconds:.1f} s"
-  )
-  lines = [head + (f" | {losses}" if losses else "")]
-  if found.quality is not None:
-    lines.append(
-      found.quality.table(names, per_class=len(names) <= _FEW_CLASSES)
-    )
-  return "\n".join(lines)
 
 
 class _StopWhenHalted:

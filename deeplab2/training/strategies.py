@@ -31,6 +31,11 @@ def build_strategy(num_gpus: int | None = None, master: str | None = None):
   return tf.distribute.OneDeviceStrategy("GPU:0" if num_gpus else "CPU:0")
 
 
+def is_tpu(strategy) -> bool:
+  """Whether steps run on a TPU."""
+  return isinstance(strategy, tf.distribute.TPUStrategy)
+
+
 def check_batch_size(field: str, batch_size: int, strategy) -> None:
   """Raises a ValueError unless the batch divides among the devices."""
   replicas = strategy.num_replicas_in_sync

@@ -72,7 +72,7 @@ class Trainer(orbit.StandardTrainer):
     self._statistics = architecture.model.non_trainable_variables
     if options.jit_compile:
       # Sums over devices cannot cross a compiled function: one device only.
-      self._learn = tf.function(self._learn, jit_compile=True)
+      self._learn = tf.function(self._learn, jit_compile=True, autograph=False)
     with tf.device("CPU:0"):
       self._halted = tf.Variable(False, trainable=False)
       self._failed = tf.Variable(False, trainable=False)
@@ -117,7 +117,9 @@ class Trainer(orbit.StandardTrainer):
     def more(done, num_steps):
       return (done < num_steps) & ~self._halted.read_value()
 
-    @tf.function
+    # The loop and the branches are written as TensorFlow's own; converting
+    # Python's would only cost time.
+    @tf.function(autograph=False)
     def loop(iterator, num_steps):
       def body(done):
         self.train_step(iterator)

@@ -41,6 +41,7 @@ class TrainingLoop:
     self._log = log
     self._compiled = False
     self._saved = None
+    self._window = _Window()
     self.seconds = 0.0  # spent in steps, compiling included
     self.means: Mapping[str, float] = {}  # of the last steps taken
 
@@ -92,6 +93,7 @@ class TrainingLoop:
     intervals = (
       self._options.steps_per_loop,
       self._options.save_checkpoints_steps,
+      self._options.save_summaries_steps,
     )
     return min((self.step // n + 1) * n for n in intervals)
 
@@ -101,13 +103,14 @@ class TrainingLoop:
     if not self._compiled:
       self._log("Compiling the training step, which may take a minute ...")
     self.means = self._trainer.train(tf.constant(steps))
-    seconds = time.monotonic() - begun
+    seconds, taken = time.monotonic() - begun, self.step - before
     self.seconds += seconds
+    self._window.add(self.means, taken)
     if not self._compiled:
       self._compiled = True
       self._log(f"The first step took {progress.duration(seconds)}.")
-    elif self.means:
-      self._report((self.step - before) / seconds)
+    elif taken:
+      self._report(taken / seconds)
 
   def _report(self, steps_per_second: float) -> None:
     line = progress.training_line(
@@ -118,13 +121,14 @@ class TrainingLoop:
       self._batch_size,
     )
     self._log(line)
-    if self.step % self._options.save_summaries_steps == 0:
+    due = self.step % self._options.save_summaries_steps == 0
+    if due or self.step == self.total_steps:
       rates = self._trainer.learning_rates()
       self._board.scalars(
         self.step,
         {
-          **{f"losses/{name}": v for name, v in self.means.items()},
-          **{f"learning_rate/{g}": v for g, v in rates.items()},
+          **{f"losses/{n}": v for n, v in self._window.take().items()},
+          **{f"learning_rate/{n}": v for n, v in rates.items()},
           "steps_per_second": steps_per_second,
         },
       )
@@ -136,3 +140,22 @@ class TrainingLoop:
     path = os.path.join(self._folder.directory, name)
     names = nonfinite.save_batch(path, self._batch_at(failure.step))
     raise nonfinite.NonFiniteError(failure.describe(names, path))
+
+
+class _Window:
+  """Means over all steps since the last point of the curves."""
+
+  def __init__(self):
+    self._sums: dict[str, float] = {}
+    self._steps = 0
+
+  def add(self, means: Mapping[str, float], steps: int) -> None:
+    for name, mean in means.items():
+      self._sums[name] = self._sums.get(name, 0.0) + mean * steps
+    self._steps += steps
+
+  def take(self) -> dict[str, float]:
+    """The means so far; starts anew."""
+    means = {name: total / self._steps for name, total in self._sums.items()}
+    self._sums, self._steps = {}, 0
+    return means
