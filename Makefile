@@ -19,13 +19,22 @@ help:
 test: $(READY)
 	$(RUN) -m pytest $(ARGS)
 
+# Interrupted, it goes on where it was when run again.
 demo: $(READY)
-	$(RUN) data/build_shapes_data.py --output_dir=$(DEMO)/coco
+	$(RUN) data/build_shapes_data.py --output_dir=$(DEMO)/coco \
+	  --num_train=4000 --num_val=200
 	$(RUN) data/build_coco_data.py --coco_root=$(DEMO)/coco \
 	  --output_dir=$(DEMO)/records
 	$(RUN) trainer/train.py --config_file=max_deeplab_tiny \
 	  --mode=train_and_eval --model_dir=$(DEMO)/model \
 	  --set DATA_DIR=$(DEMO)/records
+	$(RUN) trainer/export_model.py --checkpoint_path=$(DEMO)/model \
+	  --output_path=$(DEMO)/exported --overwrite
+	$(RUN) evaluation/predict.py --model=$(DEMO)/exported \
+	  --input=$(DEMO)/coco/val2017 --output_dir=$(DEMO)/predictions
+	$(RUN) evaluation/report.py --model_dir=$(DEMO)/model
+	@echo "exported  $(DEMO)/exported"
+	@echo "predicted $(DEMO)/predictions"
 
 check: $(READY)
 	$(RUN) -m ruff check .
