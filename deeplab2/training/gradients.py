@@ -31,10 +31,8 @@ def with_weight_decay(gradients, variables, decayed: Sequence[bool], rate):
 
 
 def squared_norms(gradients):
-  """The squared length of each gradient; variables, in float32."""
-  return tf.stack(
-    [tf.reduce_sum(tf.square(tf.cast(g, tf.float32))) for g in gradients]
-  )
+  """The squared length of each gradient, in one tensor."""
+  return 2.0 * tf.stack([tf.nn.l2_loss(g) for g in gradients])
 
 
 def clipped(gradients, norm, limit: float | None):

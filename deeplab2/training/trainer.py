@@ -196,7 +196,8 @@ class Trainer(orbit.StandardTrainer):
       terms["total_loss"], [v.value for v in self._variables]
     )
     gradients_lib.check_all_reached(self._paths, gradients)
-    return gradients, terms
+    # Those of embeddings come as rows with repetitions.
+    return [tf.convert_to_tensor(g) for g in gradients], terms
 
   def _accept(self, outcome, terms):
     self._strategy.run(self._apply, args=(outcome.gradients,))
