@@ -7,6 +7,7 @@ symmetric, unlike Keras's "same", so that features of all strides stay aligned.
 import keras
 from keras import ops
 
+from deeplab2.layers.atrous_convolution import AtrousConv2D
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
 from deeplab2.layers.composite import Composite
 
@@ -29,7 +30,9 @@ class ConvNorm(Composite):
     super().__init__(**kwargs)
     self.padding = (kernel_size - 1) * atrous_rate // 2 if strides > 1 else 0
     self.relu = relu
-    self.conv = keras.layers.Conv2D(
+    dilated = atrous_rate > 1 and strides == 1
+    kind = AtrousConv2D if dilated else keras.layers.Conv2D
+    self.conv = kind(
       filters,
       kernel_size,
       strides=strides,
