@@ -10,7 +10,7 @@ The original's programs read the result: as `initial_checkpoint`, or with
 import os
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from deeplab2.config.dataset_rules import is_checkpoint
 
@@ -51,6 +51,7 @@ def main(args):
       f"{FLAGS.checkpoint_path}, where there is none."
     )
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from deeplab2.inference.trained_model import load_trained_model
   from deeplab2.interop.original_checkpoints import export_original_checkpoint

@@ -12,7 +12,7 @@ exported with like one of a training run.
 import os
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from deeplab2.config import program_flags
 from deeplab2.config.dataset_rules import is_checkpoint
@@ -59,6 +59,7 @@ def main(args):
       f"{FLAGS.checkpoint_path}, where there is none."
     )
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from deeplab2.training.imported_checkpoint import import_checkpoint
 
