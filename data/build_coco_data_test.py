@@ -50,6 +50,22 @@ def test_converts_all_splits_and_describes_them(shapes, tmp_path):
   assert len(index) == 40
 
 
+def test_the_originals_layout_is_a_flag(shapes, tmp_path):
+  sizes = {}
+  for label_format in ("raw", "runs"):
+    folder = tmp_path / label_format
+    run = _run(
+      f"--coco_root={shapes}",
+      f"--output_dir={folder}",
+      f"--label_format={label_format}",
+    )
+    assert run.returncode == 0, run.stderr
+    records = RecordIndex.from_patterns(str(folder / "val*"))
+    sizes[label_format] = int(records.lengths.sum())
+  # Three maps of 65 x 65 pixels or less become next to nothing.
+  assert sizes["raw"] - sizes["runs"] > 3 * 0.8 * 4 * 65 * 65
+
+
 @pytest.mark.parametrize(
   ("num_processes", "kill"), [(1, signal.SIGINT), (2, signal.SIGKILL)]
 )
@@ -83,6 +99,7 @@ def test_a_killed_conversion_ends_as_an_undisturbed_one(
     (["--splits=test"], "error: coco_root: expected folders of images such as"),
     (["--on_error=ignore"], "value should be one of <fail|skip>"),
     (["--label_divisor=3"], "instances, one less than the label divisor; got"),
+    (["--label_format=gif"], "value should be one of <runs|raw>"),
     (["--num_shards=-1"], "an integer in the range [0, 99999]"),
     (["--output_dir=/dev/null"], "error: "),
     (["stray"], "expected flags only; got ['stray']."),

@@ -24,6 +24,7 @@ from deeplab2.datasets.conversion_files import (
   write_skipped,
 )
 from deeplab2.datasets.description import DatasetDescription
+from deeplab2.datasets.label_formats import RUNS
 from deeplab2.datasets.parallel import map_in_processes
 from deeplab2.datasets.record_index import frame_record
 from deeplab2.datasets.records import encode_example
@@ -42,6 +43,7 @@ class ConversionOptions:
   num_shards: int = 0
   crowd_as_void: bool = True
   skip_bad: bool = False  # else the first bad image stops the conversion
+  label_format: str = RUNS  # one of `LABEL_FORMATS`
 
 
 class ShardJob(NamedTuple):
@@ -158,6 +160,7 @@ def _encode(image, dataset, options: ConversionOptions) -> bytes:
     name=image.name,
     size=stored.size,
     panoptic=panoptic,
+    label_format=options.label_format,
   )
 
 
@@ -191,6 +194,7 @@ def _settings(split: CocoSplit, options: ConversionOptions) -> SplitSettings:
     num_shards=choose_num_shards(split, options.num_shards),
     treat_crowd_as_ignore=options.crowd_as_void,
     label_divisor=split.dataset.divisor if split.dataset else None,
+    label_format=options.label_format,
     annotations_sha256=split.source_hash,
   )
 

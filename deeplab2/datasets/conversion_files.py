@@ -25,6 +25,7 @@ class SplitSettings:
   num_shards: int
   treat_crowd_as_ignore: bool
   label_divisor: int | None
+  label_format: str
   annotations_sha256: str
 
 

@@ -17,6 +17,7 @@ SETTINGS = SplitSettings(
   num_shards=2,
   treat_crowd_as_ignore=True,
   label_divisor=256,
+  label_format="runs",
   annotations_sha256="abc",
 )
 

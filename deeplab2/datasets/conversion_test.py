@@ -17,7 +17,8 @@ from deeplab2.datasets.conversion import (
   convert_splits,
   plan_shards,
 )
-from deeplab2.datasets.records import RecordIndex, parse_example
+from deeplab2.datasets.example_wire import read_example
+from deeplab2.datasets.records import LABEL_FORMAT, RecordIndex, parse_example
 
 TWO_SHARDS = ConversionOptions(num_shards=2)
 SKIP = ConversionOptions(num_shards=2, skip_bad=True)
@@ -82,6 +83,19 @@ def test_records_hold_what_the_folder_holds(tiny_folder, tmp_path):
     assert record.name.numpy().decode() == image.name
 
 
+def test_both_forms_of_labels_hold_the_same(tiny_folder, tmp_path):
+  maps = {}
+  for label_format in ("runs", "raw"):
+    options = ConversionOptions(num_shards=1, label_format=label_format)
+    _convert(tiny_folder, tmp_path / label_format, options)
+    index = RecordIndex.from_patterns(str(tmp_path / label_format / "train*"))
+    data = [index.read(number) for number in range(len(index))]
+    features = read_example(data[0])
+    assert features[LABEL_FORMAT] == label_format.encode()
+    maps[label_format] = [parse_example(each).panoptic for each in data]
+  np.testing.assert_array_equal(maps["runs"], maps["raw"])
+
+
 def test_the_description_lies_beside_the_records(tiny_folder, tmp_path):
   _convert(tiny_folder, tmp_path / "out")
   dataset = load_dataset(str(tmp_path / "out" / "dataset.json"))
@@ -125,11 +139,13 @@ def test_a_killed_run_is_taken_up(tiny_folder, tmp_path):
 def test_other_settings_do_not_mix(tiny_folder, tmp_path):
   out = tmp_path / "out"
   _convert(tiny_folder, out)
-  other = ConversionOptions(num_shards=3, crowd_as_void=False)
+  other = ConversionOptions(
+    num_shards=3, crowd_as_void=False, label_format="raw"
+  )
   assert _error_of(tiny_folder, out, other) == (
     f"output_dir: {out} holds train records of another make (num_shards was 2, "
-    "is 3; treat_crowd_as_ignore was True, is False); choose another folder or "
-    "remove the records."
+    "is 3; treat_crowd_as_ignore was True, is False; label_format was runs, is "
+    "raw); choose another folder or remove the records."
   )
 
 

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from deeplab2.datasets import records
 from deeplab2.datasets.description import DatasetDescription
 from deeplab2.datasets.example_wire import read_example
+from deeplab2.datasets.label_formats import decode_label
 from deeplab2.datasets.parallel import map_in_processes
 from deeplab2.datasets.record_index import RecordIndex
 
@@ -208,16 +209,11 @@ def _decode_label(features: dict, size: tuple[int, int]) -> np.ndarray | None:
   data = features.get(records.LABEL)
   if data is None:
     return None
-  stated = features.get(records.LABEL_FORMAT, records.RAW)
-  if stated != records.RAW:
-    raise ValueError(f"{records.LABEL_FORMAT}: expected raw; got {stated!r}.")
-  expected = 4 * size[0] * size[1]
-  if len(data) != expected:
-    raise ValueError(
-      f"{records.LABEL}: expected {expected} bytes, an int32 a pixel; "
-      f"got {len(data)}."
-    )
-  return np.frombuffer(data, "<i4").reshape(size)
+  stated = features.get(records.LABEL_FORMAT, records.DEFAULT_LABEL_FORMAT)
+  try:
+    return decode_label(data, stated, size)
+  except ValueError as error:
+    raise ValueError(f"{records.LABEL}: {error}") from error
 
 
 def _some(values: np.ndarray) -> str:

@@ -91,14 +91,15 @@ def test_counts(three_files, num_processes):
     ),
     (
       _example(**{"image/segmentation/class/encoded": bytes(9)}),
-      "image/segmentation/class/encoded: expected 748 bytes, an int32 a pixel; "
-      "got 9.",
+      "image/segmentation/class/encoded: expected raw int32 for 11 x 17 "
+      "pixels, 748 bytes; got 9 bytes.",
     ),
     (
       _example(
-        panoptic=_label(1), **{"image/segmentation/class/format": b"png"}
+        panoptic=_label(1), **{"image/segmentation/class/format": b"gif"}
       ),
-      "image/segmentation/class/format: expected raw; got b'png'.",
+      "image/segmentation/class/encoded: expected one of ('runs', 'raw') as "
+      "its format; got b'gif'.",
     ),
     (
       _example(panoptic=np.full((H, W), 4 * 256)),

@@ -5,6 +5,8 @@ import os
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+_LARGEST_ID = 2**24 - 1
+
 
 def read_segment_ids(path: str) -> np.ndarray:
   """Segment ids of a panoptic PNG.  h w  int32; 0 where unlabelled.
@@ -21,9 +23,15 @@ def read_segment_ids(path: str) -> np.ndarray:
           f"panoptic map: expected an RGB PNG, id = R + 256 G + 65536 B; "
           f"{path} has mode {picture.mode}."
         )
-      rgb = np.asarray(picture, np.int32)
+      return _ids(picture)
   except (UnidentifiedImageError, OSError, SyntaxError) as error:
     raise ValueError(
       f"panoptic map: {path} does not decode: {error}"
     ) from error
-  return rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2]
+
+
+def _ids(picture: Image.Image) -> np.ndarray:
+  """Four bytes a pixel are an integer, of which the fourth byte is nothing."""
+  words = np.frombuffer(picture.convert("RGBX").tobytes(), "<u4")
+  ids = (words & _LARGEST_ID).astype(np.int32, copy=False)
+  return ids.reshape(picture.height, picture.width)

@@ -75,8 +75,7 @@ class RecordIndex:
   def read(self, number: int, verify: bool = False) -> bytes:
     """Data of one record; `verify` compares it with its checksum.
 
-    Verifying takes about as long as decoding the image, so training leaves it
-    out and `data/inspect_tfrecords.py` does it.
+    Training leaves that out; `data/inspect_tfrecords.py` does it once for all.
     """
     length = int(self.lengths[number])
     with open(self.files[self.file_ids[number]], "rb") as file:

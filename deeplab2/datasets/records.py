@@ -1,8 +1,9 @@
 """The TFRecord format: one panoptic example, written and read side by side.
 
-An example holds the encoded image and, where labelled, the panoptic map as raw
-little-endian int32, row by row. Names and types are those of the records that
-google-research/deeplab2 writes, so either library reads the other's.
+An example holds the encoded image and, where labelled, the panoptic map in one
+of the two forms of `label_formats`. Names and types are those of the records
+that google-research/deeplab2 writes; with raw labels either library reads the
+other's.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from deeplab2.datasets.example_wire import serialize_example
+from deeplab2.datasets.label_formats import (
+  LABEL_FORMATS,
+  RAW,
+  RUNS,
+  encode_label,
+)
 from deeplab2.datasets.record_index import RecordIndex
 from deeplab2.structures import Tensor
 
@@ -25,7 +32,8 @@ LABEL = "image/segmentation/class/encoded"
 LABEL_FORMAT = "image/segmentation/class/format"
 
 IMAGE_FORMATS = ("jpeg", "png")
-RAW = b"raw"  # the only label format
+# Absent in some records of the original, whose reader takes it as raw.
+DEFAULT_LABEL_FORMAT = RAW.encode()
 
 
 class Record(NamedTuple):
@@ -43,6 +51,7 @@ def encode_example(
   name: str,
   size: tuple[int, int],
   panoptic: np.ndarray | None = None,
+  label_format: str = RAW,
 ) -> bytes:
   """Serializes one image and its panoptic map.
 
@@ -52,6 +61,7 @@ def encode_example(
     name: file name without extension.
     size: (height, width) of the decoded image in pixels.
     panoptic: h w, integers that fit int32; None for unlabelled images.
+    label_format: the form of the map; "runs" or "raw", which any reader knows.
   """
   if image_format not in IMAGE_FORMATS:
     raise ValueError(
@@ -72,8 +82,8 @@ def encode_example(
         f"panoptic: expected the image's size {(height, width)}; "
         f"got {panoptic.shape}."
       )
-    features[LABEL] = panoptic.astype("<i4").tobytes()
-    features[LABEL_FORMAT] = RAW
+    features[LABEL] = encode_label(panoptic, label_format)
+    features[LABEL_FORMAT] = label_format.encode()
   return serialize_example(features)
 
 
@@ -108,17 +118,47 @@ def parse_example(serialized: Tensor, labelled: bool = True) -> Record:
 
 
 def _parse_label(features: dict[str, Tensor], size: Tensor) -> Tensor:
-  """The raw bytes as h w int32, after a check that they are all there."""
+  """The label's bytes as h w int32."""
   import tensorflow as tf
 
-  name = features[NAME]
-  stated = features[LABEL_FORMAT]
+  name, stated = features[NAME], features[LABEL_FORMAT]
   data = _require(
     features[LABEL],
-    stated == RAW,
-    ["Record", name, "expected label format raw; got", stated],
+    tf.reduce_any(stated == [form.encode() for form in LABEL_FORMATS]),
+    [
+      "Record",
+      name,
+      "expected a label format of",
+      LABEL_FORMATS,
+      "got",
+      stated,
+    ],
   )
-  pixels = tf.io.decode_raw(data, tf.int32, little_endian=True)
+  return tf.cond(
+    stated == RUNS.encode(),
+    lambda: _from_runs(data, size, name),
+    lambda: _from_raw(data, size, name),
+  )
+
+
+def _from_raw(data: Tensor, size: Tensor, name: Tensor) -> Tensor:
+  import tensorflow as tf
+
+  return _filled(tf.io.decode_raw(data, tf.int32), size, name)
+
+
+def _from_runs(data: Tensor, size: Tensor, name: Tensor) -> Tensor:
+  import tensorflow as tf
+
+  rows = tf.io.decode_raw(tf.io.decode_compressed(data, "ZLIB"), tf.int32)
+  ids, lengths = tf.unstack(tf.reshape(rows, [2, -1]))
+  return _filled(tf.repeat(ids, lengths), size, name)
+
+
+def _filled(pixels: Tensor, size: Tensor, name: Tensor) -> Tensor:
+  """Pixels row by row as h w, after a check that they are all there."""
+  import tensorflow as tf
+
   pixels = _require(
     pixels,
     tf.size(pixels) == tf.reduce_prod(size),
@@ -143,6 +183,7 @@ def _schema(labelled: bool) -> dict:
   schema = {IMAGE: string, NAME: string, HEIGHT: integer, WIDTH: integer}
   if labelled:
     schema[LABEL] = string
-    # Absent in some records of the original, whose reader takes it as raw.
-    schema[LABEL_FORMAT] = tf.io.FixedLenFeature((), tf.string, RAW)
+    schema[LABEL_FORMAT] = tf.io.FixedLenFeature(
+      (), tf.string, DEFAULT_LABEL_FORMAT
+    )
   return schema

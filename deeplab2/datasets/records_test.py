@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from deeplab2.datasets.label_formats import encode_label
 from deeplab2.datasets.records import encode_example, parse_example
 
 H, W = 7, 11
@@ -36,11 +37,26 @@ def _changed(name: str, feature: tf.train.Feature) -> bytes:
   return example.SerializeToString()
 
 
-def test_round_trip_eagerly_and_in_a_dataset():
-  dataset = tf.data.Dataset.from_tensors(_example()).map(parse_example)
-  for record in (parse_example(_example()), next(iter(dataset))):
-    np.testing.assert_array_equal(record.image, IMAGE)
-    np.testing.assert_array_equal(record.panoptic, PANOPTIC)
+@pytest.mark.parametrize(
+  ("label_format", "panoptic"),
+  [
+    ("raw", PANOPTIC),
+    ("runs", PANOPTIC),
+    ("runs", PANOPTIC // 2**23),
+  ],
+)
+def test_round_trip_eagerly_and_in_a_dataset(label_format, panoptic):
+  image = np.resize(IMAGE, (*panoptic.shape, 3))
+  example = _example(
+    image_bytes=_png(image),
+    size=panoptic.shape,
+    panoptic=panoptic,
+    label_format=label_format,
+  )
+  dataset = tf.data.Dataset.from_tensors(example).map(parse_example)
+  for record in (parse_example(example), next(iter(dataset))):
+    np.testing.assert_array_equal(record.image, image)
+    np.testing.assert_array_equal(record.panoptic, panoptic)
     assert record.panoptic.dtype == tf.int32
     assert record.name == b"0001"
 
@@ -92,13 +108,22 @@ def test_sizes_that_disagree_name_the_image():
     next(iter(dataset))
 
 
-def test_a_label_that_is_not_raw_is_refused():
-  png = _changed(
+def test_a_label_of_another_format_is_refused():
+  gif = _changed(
     "image/segmentation/class/format",
-    tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"png"])),
+    tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"gif"])),
   )
-  with pytest.raises(tf.errors.InvalidArgumentError, match="format raw"):
-    parse_example(png)
+  with pytest.raises(tf.errors.InvalidArgumentError, match="0001"):
+    parse_example(gif)
+
+
+def test_runs_of_another_size_names_the_image():
+  label = encode_label(PANOPTIC[:3, :5], "runs")
+  example = tf.train.Example.FromString(_example(label_format="runs"))
+  feature = example.features.feature["image/segmentation/class/encoded"]
+  feature.bytes_list.value[0] = label
+  with pytest.raises(tf.errors.InvalidArgumentError, match="0001"):
+    parse_example(example.SerializeToString())
 
 
 def test_wrong_arguments():
@@ -106,6 +131,11 @@ def test_wrong_arguments():
     _example(image_format="gif")
   assert str(caught.value) == (
     "image_format: expected one of ('jpeg', 'png'); got 'gif'."
+  )
+  with pytest.raises(ValueError) as caught:
+    _example(label_format="gif")
+  assert str(caught.value) == (
+    "label_format: expected one of ('runs', 'raw'); got 'gif'."
   )
   with pytest.raises(ValueError) as caught:
     _example(size=(W, H))

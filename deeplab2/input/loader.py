@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from deeplab2.datasets import records
 from deeplab2.datasets.description import DatasetDescription
+from deeplab2.datasets.label_formats import decode_label
 from deeplab2.datasets.records import Record, RecordIndex
 from deeplab2.input.segments import void_id
 
@@ -65,7 +66,7 @@ class RecordLoader:
         f"{tuple(image.shape[:2])}; got {size}."
       )
     if self._labelled:
-      panoptic = _decode_label(_one(features, records.LABEL), size)
+      panoptic = _decode_label(features, size)
       self._check_classes(panoptic)
     else:
       panoptic = np.full(size, void_id(self._dataset.layout), np.int32)
@@ -73,6 +74,8 @@ class RecordLoader:
 
   def _check_classes(self, panoptic: np.ndarray):
     divisor, num_classes = self._dataset.divisor, self._dataset.num_classes
+    if panoptic.min() >= 0 and panoptic.max() < num_classes * divisor:
+      return
     void = void_id(self._dataset.layout)
     known = (panoptic >= 0) & (panoptic < num_classes * divisor)
     known |= (panoptic >= void) & (panoptic < void + divisor)
@@ -115,15 +118,16 @@ def _decode_image(data: bytes) -> tf.Tensor:
     ) from error
 
 
-def _decode_label(data: bytes, size: tuple[int, int]) -> np.ndarray:
+def _decode_label(features, size: tuple[int, int]) -> np.ndarray:
   """h w  int32"""
-  height, width = size
-  if len(data) != 4 * height * width:
-    raise ValueError(
-      f"{records.LABEL}: expected raw int32 for {height} x {width} pixels, "
-      f"{4 * height * width} bytes; got {len(data)} bytes."
-    )
-  return np.frombuffer(data, "<i4").reshape(size)
+  data = _one(features, records.LABEL)
+  stated = records.DEFAULT_LABEL_FORMAT
+  if records.LABEL_FORMAT in features:
+    stated = _one(features, records.LABEL_FORMAT)
+  try:
+    return decode_label(data, stated, size)
+  except ValueError as error:
+    raise ValueError(f"{records.LABEL}: {error}") from error
 
 
 def _plain(error: tf.errors.OpError) -> str:

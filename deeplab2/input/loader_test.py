@@ -10,6 +10,7 @@ from deeplab2.datasets.records import (
   HEIGHT,
   IMAGE,
   LABEL,
+  LABEL_FORMAT,
   RecordIndex,
   parse_example,
 )
@@ -26,8 +27,10 @@ def load_changed(tmp_path, change):
   return RecordLoader(RecordIndex.from_patterns(path), TOY).load(2)
 
 
-def test_a_record_is_what_the_format_says(tmp_path):
-  path = write_records(tmp_path / "a.tfrecord", map(toy_example, range(3)))
+@pytest.mark.parametrize("label_format", ["runs", "raw"])
+def test_a_record_is_what_the_format_says(tmp_path, label_format):
+  examples = [toy_example(i, label_format=label_format) for i in range(3)]
+  path = write_records(tmp_path / "a.tfrecord", examples)
   loader = RecordLoader(RecordIndex.from_patterns(path), TOY)
   dataset = tf.data.Dataset.range(3).map(loader.load_in_graph)
   for number, record in enumerate(dataset):
@@ -35,6 +38,12 @@ def test_a_record_is_what_the_format_says(tmp_path):
     np.testing.assert_array_equal(record.image, parsed.image)
     np.testing.assert_array_equal(record.panoptic, parsed.panoptic)
     assert record.name == f"image{number}"
+
+
+def test_a_label_of_no_stated_format_is_raw(tmp_path):
+  record = load_changed(tmp_path, lambda features: features.pop(LABEL_FORMAT))
+  expected = parse_example(tf.constant(toy_example(2))).panoptic
+  np.testing.assert_array_equal(record.panoptic, expected)
 
 
 def test_an_unlabelled_image_is_void(tmp_path):
@@ -88,6 +97,12 @@ def set_bytes(name, value):
       set_bytes(LABEL, b"1234"),
       "image/segmentation/class/encoded: expected raw int32 for 33 x 41 "
       "pixels, 5412 bytes; got 4 bytes.",
+    ),
+    (
+      set_bytes(LABEL_FORMAT, b"runs"),
+      "image/segmentation/class/encoded: expected the zlib of two rows of "
+      "int32; got 5412 bytes that are not: Error -3 while decompressing data: "
+      "incorrect header check.",
     ),
     (
       set_bytes(LABEL, np.full(33 * 41, 5 * 32, "<i4").tobytes()),

@@ -68,7 +68,9 @@ def png_bytes(image: np.ndarray) -> bytes:
   return buffer.getvalue()
 
 
-def toy_example(number: int, labelled: bool = True) -> bytes:
+def toy_example(
+  number: int, labelled: bool = True, label_format: str = "raw"
+) -> bytes:
   """A serialized example; sizes differ from number to number."""
   size = (29 + 2 * number, 43 - number)
   panoptic = random_panoptic(*size, seed=number) if labelled else None
@@ -78,6 +80,7 @@ def toy_example(number: int, labelled: bool = True) -> bytes:
     name=f"image{number}",
     size=size,
     panoptic=panoptic,
+    label_format=label_format,
   )
 
 

@@ -3,10 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from deeplab2.datasets.description import DatasetDescription
-from deeplab2.datasets.records import HEIGHT, LABEL, WIDTH, RecordIndex
+from deeplab2.datasets.example_wire import read_example
+from deeplab2.datasets.label_formats import decode_label
+from deeplab2.datasets.records import (
+  DEFAULT_LABEL_FORMAT,
+  HEIGHT,
+  LABEL,
+  LABEL_FORMAT,
+  WIDTH,
+  RecordIndex,
+)
 
 
 class Truth(NamedTuple):
@@ -28,13 +36,11 @@ class RecordTruths:
     self._dataset = dataset
 
   def __call__(self, number: int) -> Truth:
-    string = tf.io.FixedLenFeature((), tf.string)
-    integer = tf.io.FixedLenFeature((), tf.int64)
-    features = tf.io.parse_single_example(
-      self._index.read(number), {LABEL: string, HEIGHT: integer, WIDTH: integer}
-    )
-    panoptic = np.frombuffer(features[LABEL].numpy(), "<i4").reshape(
-      int(features[HEIGHT]), int(features[WIDTH])
+    features = read_example(self._index.read(number))
+    panoptic = decode_label(
+      features[LABEL],
+      features.get(LABEL_FORMAT, DEFAULT_LABEL_FORMAT),
+      (features[HEIGHT], features[WIDTH]),
     )
     return Truth(panoptic, crowd_of(panoptic, self._dataset))
 

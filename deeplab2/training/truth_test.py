@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from deeplab2.datasets import DatasetDescription
 from deeplab2.datasets.record_index import frame_record
@@ -23,11 +24,21 @@ def test_crowd_is_a_thing_without_instance():
   )
 
 
-def test_labels_come_at_their_own_size_in_the_order_of_the_records(tmp_path):
+@pytest.mark.parametrize("label_format", ["runs", "raw"])
+def test_labels_come_at_their_own_size_in_the_order_of_the_records(
+  tmp_path, label_format
+):
   rng = np.random.default_rng(0)
   maps = [rng.choice([0, 10, 11, 20], size=s) for s in [(3, 5), (7, 2)]]
   records = [
-    encode_example(b"", image_format="png", name="x", size=m.shape, panoptic=m)
+    encode_example(
+      b"",
+      image_format="png",
+      name="x",
+      size=m.shape,
+      panoptic=m,
+      label_format=label_format,
+    )
     for m in maps
   ]
   path = tmp_path / "val.tfrecord"
