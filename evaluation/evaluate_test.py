@@ -1,14 +1,14 @@
+import functools
 import json
-import os
-import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from programs import run_program
+from source_tree import ROOT
 
-PROGRAM = pathlib.Path(__file__).with_name("evaluate.py")
 CATEGORIES = [
   {"id": 17, "name": "cat", "isthing": 1},
   {"id": 193, "name": "grass", "isthing": 0},
@@ -24,16 +24,7 @@ SEGMENTS = [
 ]
 
 
-def run(*arguments):
-  root = str(PROGRAM.parents[1])
-  path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-  return subprocess.run(
-    [sys.executable, PROGRAM, *arguments],
-    capture_output=True,
-    text=True,
-    env={**os.environ, "PYTHONPATH": path},
-    timeout=120,
-  )
+run = functools.partial(run_program, "evaluation/evaluate.py")
 
 
 def write(path, maps, segments=SEGMENTS):
@@ -119,7 +110,7 @@ def test_folders_may_be_named(files):
 def test_help_comes_without_loading_anything_heavy():
   code = (
     "import runpy, sys; sys.argv = ['evaluate.py'];"
-    f"runpy.run_path({str(PROGRAM)!r});"
+    f"runpy.run_path({str(ROOT / 'evaluation/evaluate.py')!r});"
     "assert not {'tensorflow', 'numpy'} & set(sys.modules)"
   )
   subprocess.run([sys.executable, "-c", code], check=True)

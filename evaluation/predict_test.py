@@ -1,30 +1,19 @@
+import functools
 import json
 import os
-import pathlib
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
+from programs import run_program
 
 from deeplab2.datasets import load_dataset
 
-PROGRAM = pathlib.Path(__file__).with_name("predict.py")
 PERSON = 256 + 1
 
 
-def _run(*arguments):
-  root = str(PROGRAM.parents[1])
-  path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-  return subprocess.run(
-    [sys.executable, PROGRAM, *arguments],
-    capture_output=True,
-    text=True,
-    env={**os.environ, "PYTHONPATH": path},
-    timeout=120,
-  )
+_run = functools.partial(run_program, "evaluation/predict.py")
 
 
 @pytest.fixture(scope="module")

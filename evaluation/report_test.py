@@ -1,15 +1,12 @@
+import functools
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
+from programs import run_program
 
 from deeplab2.training.board import Board
 
-PROGRAM = pathlib.Path(__file__).with_name("report.py")
 SCORES = {
   "all": {"pq": 0.5, "sq": 0.75, "rq": 0.625},
   "things": {"pq": None, "sq": None, "rq": None},
@@ -17,16 +14,7 @@ SCORES = {
 }
 
 
-def run(*arguments):
-  root = str(PROGRAM.parents[1])
-  path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-  return subprocess.run(
-    [sys.executable, PROGRAM, *arguments],
-    capture_output=True,
-    text=True,
-    env={**os.environ, "PYTHONPATH": path},
-    timeout=120,
-  )
+run = functools.partial(run_program, "evaluation/report.py")
 
 
 @pytest.fixture

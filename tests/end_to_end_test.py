@@ -5,14 +5,11 @@ takes what the one before it left.
 """
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
-from source_tree import ROOT
+from programs import run_program
 
 TINY = [
   "trainer_options.steps_per_loop=2",
@@ -35,14 +32,7 @@ TINY = [
 
 
 def run(program, *arguments):
-  path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-  done = subprocess.run(
-    [sys.executable, ROOT / program, *map(str, arguments)],
-    capture_output=True,
-    text=True,
-    env={**os.environ, "PYTHONPATH": path},
-    timeout=600,
-  )
+  done = run_program(program, *arguments, timeout=600)
   assert done.returncode == 0, f"{program}:\n{done.stdout}\n{done.stderr}"
   return done.stdout
 

@@ -1,21 +1,8 @@
-import os
-import pathlib
-import subprocess
-import sys
+import functools
 
-PROGRAM = pathlib.Path(__file__).with_name("export_model.py")
+from programs import run_program
 
-
-def _run(*arguments):
-  root = str(PROGRAM.parents[1])
-  path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-  return subprocess.run(
-    [sys.executable, PROGRAM, *arguments],
-    capture_output=True,
-    text=True,
-    env={**os.environ, "PYTHONPATH": path},
-    timeout=120,
-  )
+_run = functools.partial(run_program, "trainer/export_model.py")
 
 
 def test_flags_are_asked_for():
