@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 _MODEL_DIR = flags.DEFINE_string(
   "model_dir", None, "Directory of a run that trainer/train.py made."
@@ -18,9 +18,14 @@ _CURVES = flags.DEFINE_string(
   "curves", None, "Picture of the curves. Default: curves.png in --model_dir."
 )
 
+# Title -> name in the picture -> name in the history.
 PANELS = {
-  "loss": ("train/losses/total_loss",),
-  "panoptic quality": ("eval/pq/all", "eval/pq/things", "eval/pq/stuff"),
+  "loss": {"total": "train/losses/total_loss"},
+  "panoptic quality": {
+    "all": "eval/pq/all",
+    "things": "eval/pq/things",
+    "stuff": "eval/pq/stuff",
+  },
 }
 
 
@@ -75,16 +80,21 @@ def _percent(value):
 def _paint_curves():
   """Paints what the run has of PANELS; returns the path."""
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  logging.set_verbosity(logging.WARNING)
   from deeplab2.training.history import read_history
   from deeplab2.visualize.learning_curve import plot_learning_curve
 
-  records = read_history(_MODEL_DIR.value)
+  names = {old: new for p in PANELS.values() for new, old in p.items()}
+  records = [
+    {names.get(name, name): value for name, value in record.items()}
+    for record in read_history(_MODEL_DIR.value)
+  ]
   there = set().union(*records)
   panels = {
-    title: [name for name in names if name in there]
-    for title, names in PANELS.items()
+    title: [name for name in panel if name in there]
+    for title, panel in PANELS.items()
   }
-  panels = {title: names for title, names in panels.items() if names}
+  panels = {title: panel for title, panel in panels.items() if panel}
   if not panels:
     raise ValueError(
       "model_dir: expected curves in train/ or eval/ for TensorBoard; "
