@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from deeplab2.losses.max_deeplab_loss import MaXDeepLabLoss, Term
 from deeplab2.losses.sampling import PixelSampling
-from deeplab2.models.max_deeplab import build_max_deeplab
+from deeplab2.models.max_deeplab import MASK_STRIDE, build_max_deeplab
 from deeplab2.models.meta_architecture import MetaArchitecture
 from deeplab2.postprocess.maskwise import MaskwiseThresholds, merge_maskwise
 from deeplab2.postprocess.pixelwise import PixelwiseThresholds, merge_pixelwise
@@ -19,6 +19,7 @@ def build(experiment, dataset) -> MetaArchitecture:
     dataset=dataset,
     loss=max_deeplab_loss(experiment, dataset),
     postprocess=max_deeplab_postprocess(experiment, dataset),
+    target_stride=MASK_STRIDE,
   )
 
 

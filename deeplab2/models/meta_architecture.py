@@ -26,12 +26,15 @@ class MetaArchitecture:
       "total_loss" their sum. `seed` is an int32 pair for losses that sample.
     postprocess: `postprocess(prediction, size)` -> PanopticPrediction at
       `size`, the height and width of the image that went in.
+    target_stride: pixels of the image from one of the loss's to the next;
+      the loss looks at no others, so the input need not make targets of them.
   """
 
   model: Any
   dataset: Any
   loss: Callable[..., Mapping[str, structures.Tensor]]
   postprocess: Callable[..., structures.PanopticPrediction]
+  target_stride: int = 1
 
 
 # The name of the field set in ModelOptions -> the module that builds it.

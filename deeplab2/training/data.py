@@ -8,11 +8,12 @@ from deeplab2.training.truth import RecordTruths
 
 
 class RecordData:
-  """The TFRecords that an experiment names."""
+  """The TFRecords that an experiment names, as an architecture wants them."""
 
-  def __init__(self, experiment, dataset):
+  def __init__(self, experiment, architecture):
     self._experiment = experiment
-    self._dataset = dataset
+    self._dataset = architecture.dataset
+    self._stride = architecture.target_stride
 
   def train(self, start_step: int = 0) -> tf.data.Dataset:
     """Batches from that of `start_step` on, without end."""
@@ -21,12 +22,15 @@ class RecordData:
       self._dataset,
       self._experiment.trainer_options.seed,
       start_step,
+      target_stride=self._stride,
     )
 
   def eval(self) -> tf.data.Dataset:
     """Batches of the evaluation, each image once."""
     return pipeline.eval_batches(
-      self._experiment.eval_dataset_options, self._dataset
+      self._experiment.eval_dataset_options,
+      self._dataset,
+      target_stride=self._stride,
     )
 
   def truths(self):

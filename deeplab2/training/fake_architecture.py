@@ -170,8 +170,8 @@ def eval_batches(options, images: int = 7) -> tf.data.Dataset:
 class Data:
   """As `deeplab2.training.data.RecordData`."""
 
-  def __init__(self, options, dataset):
-    del dataset
+  def __init__(self, options, architecture):
+    del architecture
     self._options = options
 
   def train(self, start_step: int = 0) -> tf.data.Dataset:

@@ -41,7 +41,7 @@ def run_experiment(
     model_dir: holds checkpoints and all else that comes of the run.
     strategy: of `build_strategy`; one device unless given.
     build: experiment -> MetaArchitecture.
-    data: (experiment, dataset) -> what RecordData is.
+    data: (experiment, architecture) -> what RecordData is.
     log: takes each line for people.
 
   Returns:
@@ -96,7 +96,7 @@ class _Run:
     self._model_dir = model_dir
     self._log = log
     self._architecture = build(experiment)
-    self._data = data(experiment, self._architecture.dataset)
+    self._data = data(experiment, self._architecture)
     self._global_step = orbit.utils.create_global_step()
     self._metrics = {"experiment": experiment.experiment_name}
     if "eval" in mode:

@@ -28,7 +28,7 @@ def score_checkpoint(
     path: as `checkpoints.load_checkpoint` takes it.
     strategy: of `strategies.build_strategy`; one device unless given.
     build: experiment -> MetaArchitecture.
-    data: (experiment, dataset) -> what RecordData is.
+    data: (experiment, architecture) -> what RecordData is.
     observers: dataset -> those who are shown every image.
 
   Raises:
@@ -42,7 +42,7 @@ def score_checkpoint(
   with strategy.scope():
     architecture = build(experiment)
     checkpoints.load_checkpoint(architecture.model, path)
-    source = data(experiment, architecture.dataset)
+    source = data(experiment, architecture)
     truths = source.truths()
     if truths is None:
       raise ValueError(
