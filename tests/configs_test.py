@@ -11,7 +11,9 @@ from deeplab2.config.config_files import config_names, configs_folder
 from deeplab2.datasets import DatasetDescription
 
 ORIGINAL = os.environ.get("DEEPLAB2_ORIGINAL_CONFIGS")
-RECIPES = [name for name in config_names() if name.startswith("coco/")]
+RECIPES = [
+  name for name in config_names() if name.startswith("coco/max_deeplab/")
+]
 RECIPE_NAME = re.compile(
   r"max_deeplab_(?P<size>[sl])_os16_res(?P<crop>\d+)_(?P<steps>\d+)k"
 )
