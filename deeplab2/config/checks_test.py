@@ -66,7 +66,7 @@ def test_numbers_are_finite(complaint, text):
     (
       ["evaluator_options.transformer_post_processing=maskwise"],
       "evaluator_options.transformer_class_confidence_threshold: expected "
-      "unset without transformer_post_processing: 'pixelwise'; got 0.7.",
+      "unset without transformer_post_processing: 'pixelwise'; got 0.5.",
     ),
     (
       ["train_dataset_options.small_instance_weight=2"],

@@ -25,6 +25,15 @@ def test_a_signal_halts_from_another_thread(number):
   assert signal.getsignal(number) is before
 
 
+@pytest.fixture
+def usual_ctrl_c():
+  """A process in the background ignores SIGINT from its start."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_the_second_signal_does_what_it_did_before():
   with pytest.raises(KeyboardInterrupt), interruptions.halting(lambda: None):
     for _ in range(2):
