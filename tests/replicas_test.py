@@ -15,7 +15,7 @@ import pytest
 if keras.backend.backend() != "tensorflow":
   pytest.skip("tf.distribute is TensorFlow's", allow_module_level=True)
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = """
 import sys
 import numpy as np
