@@ -16,8 +16,6 @@ import sys
 from absl import app, flags, logging
 
 from deeplab2.config import program_flags
-from deeplab2.inference.images import read_image
-from deeplab2.inference.model_folder import check_output_path
 
 FLAGS = flags.FLAGS
 
@@ -55,6 +53,9 @@ flags.DEFINE_boolean(
 def main(args):
   if len(args) > 1:
     sys.exit(f"Expected flags only; got {args[1:]}.")
+  from deeplab2.inference.images import read_image
+  from deeplab2.inference.model_folder import check_output_path
+
   try:
     check_output_path(FLAGS.output_path, FLAGS.overwrite)
     images = [read_image(path) for path in FLAGS.image]
