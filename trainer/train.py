@@ -8,11 +8,14 @@ again with the same flags, a run goes on where it was.
 """
 
 import os
+import pathlib
 import signal
 import sys
+import traceback
 
 from absl import app, flags, logging
 
+import deeplab2
 from deeplab2.config import program_flags
 
 MODES = ("train", "eval", "train_and_eval", "continuous_eval")
@@ -59,13 +62,24 @@ def main(args):
   try:
     strategy = strategies.build_strategy(FLAGS.num_gpus, FLAGS.master)
     run.run_experiment(experiment, FLAGS.mode, model_dir, strategy, log=_say)
-  except (ValueError, nonfinite.NonFiniteError) as error:
+  except nonfinite.NonFiniteError as error:
+    sys.exit(f"{error}")
+  except ValueError as error:
+    if not _is_ours(error):
+      raise
     sys.exit(f"{error}")
   except training_loop.RunInterruptedError as interrupted:
     _say(interrupted)
     sys.exit(128 + signal.SIGTERM)
   except KeyboardInterrupt:
     sys.exit(128 + signal.SIGINT)
+
+
+def _is_ours(error) -> bool:
+  """Whether this library raised it, to people; else a traceback helps more."""
+  raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+  library = pathlib.Path(deeplab2.__file__).parent
+  return library in pathlib.Path(raised_in).parents
 
 
 def _say(line):

@@ -188,7 +188,12 @@ class Trainer(orbit.StandardTrainer):
     batch_size = self._options.batch_size
     with tf.GradientTape() as tape:
       prediction = self._architecture.model(image, training=True, seed=seed)
-      losses = self._architecture.loss(prediction, targets, seed=seed)
+      losses = self._architecture.loss(
+        prediction,
+        targets,
+        # The model's draws must not say what the losses draw.
+        seed=tf.random.experimental.stateless_fold_in(seed, 1),
+      )
       terms = {
         name: tf.reduce_sum(loss) / batch_size for name, loss in losses.items()
       }

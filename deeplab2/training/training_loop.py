@@ -105,11 +105,13 @@ class TrainingLoop:
     self.means = self._trainer.train(tf.constant(steps))
     seconds, taken = time.monotonic() - begun, self.step - before
     self.seconds += seconds
+    if not taken:  # halted before the first
+      return
     self._window.add(self.means, taken)
     if not self._compiled:
       self._compiled = True
       self._log(f"The first step took {progress.duration(seconds)}.")
-    elif taken:
+    else:
       self._report(taken / seconds)
 
   def _report(self, steps_per_second: float) -> None:
