@@ -65,6 +65,14 @@ ARROWS = {
     "models",
     "training",
   },
+  "benchmark": {
+    "structures",
+    "losses",
+    "config",
+    "input",
+    "models",
+    "training",
+  },
 }
 # Name that is imported -> name of the distribution that has it.
 DISTRIBUTIONS = {

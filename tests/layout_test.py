@@ -32,6 +32,7 @@ TOP_LEVEL = {
 }
 SUBPACKAGES = {
   "backbones",
+  "benchmark",
   "config",
   "datasets",
   "heads",

@@ -1,0 +1,1 @@
+"""What the library costs: time, memory, arithmetic, alone or beside another."""

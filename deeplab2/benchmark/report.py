@@ -1,0 +1,163 @@
+"""Results as a table to read; the JSON beside it holds the same and more."""
+
+from collections.abc import Iterable, Mapping
+
+from deeplab2.benchmark.jobs import MACHINE, MODEL, Job
+
+_HEAD = (
+  "part",
+  "precision",
+  "mode",
+  "size",
+  "batch",
+  "median",
+  "quartiles",
+  "images/s",
+  "first call",
+  "from start",
+  "peak",
+  "added",
+)
+_RIVAL_HEAD = ("part", "precision", "mode", "what", "ours", "theirs", "ratio")
+_RIVAL_ROWS = {
+  "call": "a call",
+  "process": "the process",
+  "peak_bytes": "peak memory",
+}
+
+
+def format_results(results: Iterable[tuple[Job, Mapping]]) -> str:
+  """Tables of what was measured, and of what could not be.
+
+  Args:
+    results: jobs and what `worker.measure` returned for them.
+  """
+  results = list(results)
+  flops = {
+    job.precision: result["matmul_flops"]
+    for job, result in results
+    if job.part == MACHINE and "matmul_flops" in result
+  }
+  blocks = []
+  rows = []
+  for job, result in results:
+    if "error" in result:
+      blocks.append(f"{_name(job)}: {result['error']}")
+    elif job.part == MODEL:
+      blocks.append(_model(job, result))
+    elif job.part == MACHINE:
+      blocks.append(_machine(job, result))
+    else:
+      rows.append(_timed(job, result))
+  if rows:
+    blocks.insert(0, format_table(_HEAD, rows))
+  blocks += list(_shares(results, flops))
+  return "\n\n".join(blocks)
+
+
+def format_contest(job: Job, found: Mapping) -> str:
+  """A table of both sides and their ratios."""
+  if "error" in found:
+    return f"{_name(job)}: {found['error']}"
+  rows = []
+  for key, label in _RIVAL_ROWS.items():
+    if key in found:
+      show = _bytes if key == "peak_bytes" else _seconds
+      sides = (show(found[key]["ours"]), show(found[key]["theirs"]))
+      ratio = f"{found[key]['ratio']:.2f}x"
+      rows.append((job.part, job.precision, job.mode, label, *sides, ratio))
+  return format_table(_RIVAL_HEAD, rows)
+
+
+def format_table(head, rows) -> str:
+  """Columns as wide as they need to be: a Markdown table."""
+  cells = [tuple(map(str, row)) for row in (head, *rows)]
+  widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+  lines = [
+    "| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells
+  ]
+  rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+  return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _timed(job: Job, result: Mapping) -> tuple:
+  low, high = result["quartiles"]
+  return (
+    job.part,
+    job.precision,
+    job.mode,
+    job.size,
+    job.batch,
+    _seconds(result["median"]),
+    f"{_seconds(low)} .. {_seconds(high)}",
+    f"{result['images_per_second']:.3g}",
+    _seconds(result["first_call"]),
+    _seconds(result["first_since_start"]),
+    _bytes(result["peak_bytes"]),
+    _bytes(result["added_bytes"]),
+  )
+
+
+def _model(job: Job, result: Mapping) -> str:
+  rows = []
+  for name, part in result["parts"].items():
+    kinds = part["multiply_adds"]
+    rows.append((name, part["parameters"], kinds))
+  kinds = sorted({kind for _, _, found in rows for kind in found})
+  table = [
+    (
+      name,
+      f"{parameters:,}",
+      *(_giga(found.get(kind, 0)) for kind in kinds),
+      _giga(sum(found.values())),
+    )
+    for name, parameters, found in rows
+  ]
+  head = ("part", "parameters", *kinds, "multiply-adds (G)")
+  return (
+    f"{format_table(head, table)}\n"
+    f"{result['parameters']:,} parameters; at {job.size} x {job.size} "
+    f"{_giga(result['multiply_adds'])} G multiply-adds, of which a prediction "
+    f"needs {_giga(result['multiply_adds_of_prediction'])} G"
+  )
+
+
+def _machine(job: Job, result: Mapping) -> str:
+  return (
+    f"this machine: {result['matmul_flops'] / 1e9:.0f} GFLOP/s in "
+    f"{job.precision} products of matrices; "
+    f"{result['copied_bytes'] / 1e9:.1f} GB/s copied"
+  )
+
+
+def _shares(results, flops: Mapping[str, float]):
+  """How near predictions come to the products that the machine can do."""
+  useful = {
+    job.size: 2 * result["multiply_adds_of_prediction"]
+    for job, result in results
+    if job.part == MODEL and "error" not in result
+  }
+  for job, result in results:
+    predicts = job.part in ("network", "prediction") and "median" in result
+    if predicts and job.size in useful:
+      reached = useful[job.size] * result["images_per_second"]
+      line = f"{_name(job)}: {reached / 1e9:.0f} GFLOP/s"
+      if job.precision in flops:
+        line += f", {reached / flops[job.precision]:.0%} of the machine's"
+      yield line
+
+
+def _name(job: Job) -> str:
+  return f"{job.part} ({job.precision}, {job.mode}, {job.size}, b{job.batch})"
+
+
+def _seconds(value: float) -> str:
+  return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
+
+
+def _bytes(value: float) -> str:
+  return f"{value / 2**30:.2f} GiB"
+
+
+def _giga(value: int) -> str:
+  return f"{value / 1e9:.2f}"

@@ -1,0 +1,166 @@
+"""What is measured: each part of the work, ready to be called.
+
+A part is a function of an architecture and a job; it returns a `Subject`, whose
+call returns when its work is done and its results are on the host.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import orbit
+import tensorflow as tf
+
+from deeplab2.benchmark import scenes
+from deeplab2.benchmark.jobs import XLA, Job
+from deeplab2.input.pipeline import train_batches
+from deeplab2.losses import matching
+from deeplab2.training import strategies
+from deeplab2.training.optimizers import build_parameter_groups
+from deeplab2.training.trainer import StepOptions, Trainer
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+  """Something to time, and how many images one call deals with."""
+
+  call: Callable[[], object]
+  images: int
+
+
+def network(architecture, experiment, job: Job) -> Subject:
+  """Image to masks and classes, as prediction needs them."""
+  del experiment
+  model = architecture.model
+
+  def predict(image):
+    return model(image, training=False, auxiliary=False)
+
+  images = scenes.random_images(job.batch, job.size)
+  function = _graph(predict, job)
+  return Subject(lambda: function(images).class_logits.numpy(), job.batch)
+
+
+def prediction(architecture, experiment, job: Job) -> Subject:
+  """Image to panoptic map."""
+  del experiment
+  size = (job.size, job.size)
+
+  def predict(image):
+    found = architecture.model(image, training=False, auxiliary=False)
+    return architecture.postprocess(found, size).panoptic
+
+  images = scenes.random_images(job.batch, job.size)
+  function = _graph(predict, job)
+  return Subject(lambda: function(images).numpy(), job.batch)
+
+
+def postprocess(architecture, experiment, job: Job) -> Subject:
+  """Masks and classes to all maps, at the size of the image."""
+  del experiment
+  size = (job.size, job.size)
+  found = scenes.random_prediction(architecture, job.batch, job.size)
+  found = found._replace(semantic_logits=None)
+  function = _graph(lambda found: architecture.postprocess(found, size), job)
+  return Subject(lambda: function(found).panoptic.numpy(), job.batch)
+
+
+def train_step(architecture, experiment, job: Job) -> Subject:
+  """A step of training, update included, on a batch that is there already."""
+  options = experiment.trainer_options
+  solver = options.solver_options
+  batch = scenes.block_batch(
+    architecture, experiment.train_dataset_options, job.batch, job.size
+  )
+  trainer = Trainer(
+    architecture,
+    build_parameter_groups(architecture.model, solver),
+    tf.data.Dataset.from_tensors(batch).repeat(),
+    orbit.utils.create_global_step(),
+    StepOptions(
+      batch_size=job.batch,
+      seed=options.seed,
+      weight_decay=solver.weight_decay,
+      clip_norm=solver.clip_gradient_norm
+      if solver.use_gradient_clipping
+      else None,
+      jit_compile=options.jit_compile,
+    ),
+  )
+
+  def step():
+    trainer.train(tf.constant(1))
+    if trainer.failure is not None:
+      raise FloatingPointError(trainer.failure.describe([], "nowhere"))
+
+  return Subject(step, job.batch)
+
+
+def loss(architecture, experiment, job: Job) -> Subject:
+  """The loss of a prediction, matching included, and its gradient."""
+  found = scenes.random_prediction(architecture, job.batch, job.size)
+  targets = scenes.block_batch(
+    architecture, experiment.train_dataset_options, job.batch, job.size
+  ).targets
+
+  def learn(found):
+    with tf.GradientTape() as tape:
+      tape.watch(found)
+      terms = architecture.loss(found, targets, seed=(0, 0))
+      total = tf.reduce_mean(terms["total_loss"])
+    return total, tape.gradient(total, found)
+
+  function = _graph(learn, job)
+  return Subject(lambda: function(found)[0].numpy(), job.batch)
+
+
+def match(architecture, experiment, job: Job) -> Subject:
+  """The matching alone, of random similarities."""
+  del architecture
+  masks = scenes.THINGS + scenes.STUFF
+  slots = experiment.model_options.backbone.num_mask_slots
+  similarity = np.random.default_rng(0).random((job.batch, masks, slots), "f4")
+  present = tf.ones((job.batch, masks), tf.bool)
+  solver = "compiled" if job.mode == XLA else "host"
+  function = _graph(lambda s: matching.match(s, present, solver), job)
+  similarity = tf.constant(similarity)
+  return Subject(lambda: function(similarity).numpy(), job.batch)
+
+
+def records(architecture, experiment, job: Job) -> Subject:
+  """The next batch of the input pipeline."""
+  batches = iter(
+    train_batches(
+      experiment.train_dataset_options,
+      architecture.dataset,
+      experiment.trainer_options.seed,
+      target_stride=architecture.target_stride,
+    )
+  )
+  return Subject(lambda: next(batches).image.shape, job.batch)
+
+
+SUBJECTS = {
+  "network": network,
+  "prediction": prediction,
+  "postprocess": postprocess,
+  "train_step": train_step,
+  "loss": loss,
+  "matching": match,
+  "input": records,
+}
+
+
+def build_subject(architecture, experiment, job: Job) -> Subject:
+  """The subject that a job names, in the strategy of this machine."""
+  with strategies.build_strategy().scope():
+    return SUBJECTS[job.part](architecture, experiment, job)
+
+
+def _graph(function, job: Job):
+  return tf.function(
+    function,
+    jit_compile=job.mode == XLA,
+    autograph=False,
+    reduce_retracing=True,
+  )

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab2.benchmark import jobs
+from deeplab2.benchmark.conftest import small_job
+from deeplab2.benchmark.subjects import SUBJECTS, build_subject
+from deeplab2.losses import matching
+
+
+def _call(part, architecture, experiment, **changes):
+  job = small_job(part, **changes)
+  subject = build_subject(architecture, experiment, job)
+  return subject, subject.call()
+
+
+def test_every_timed_part_has_its_subject():
+  assert set(SUBJECTS) == set(jobs.TIMED)
+
+
+def test_the_network_answers_for_each_image(architecture, experiment):
+  subject, classes = _call("network", architecture, experiment, batch=2)
+  assert subject.images == 2
+  assert classes.shape[:2] == (2, 29)
+
+
+def test_a_prediction_is_a_map_of_the_images_size(architecture, experiment):
+  _, panoptic = _call("prediction", architecture, experiment)
+  assert panoptic.shape == (1, 33, 33)
+
+
+def test_post_processing_gives_maps_of_more_than_void(architecture, experiment):
+  _, panoptic = _call("postprocess", architecture, experiment, size=65)
+  assert panoptic.shape == (1, 65, 65)
+  assert len(np.unique(panoptic)) > 1
+
+
+def test_the_loss_is_a_finite_number(architecture, experiment):
+  _, total = _call("loss", architecture, experiment, batch=2)
+  assert np.isfinite(total)
+  assert total > 0
+
+
+@pytest.mark.parametrize("mode", jobs.MODES)
+def test_matching_is_that_of_the_mode(architecture, experiment, mode):
+  _, slots = _call("matching", architecture, experiment, mode=mode, batch=2)
+  similarity = np.random.default_rng(0).random((2, 23, 29), "f4")
+  expected = matching.match(tf.constant(similarity), tf.ones((2, 23), tf.bool))
+  rows = np.arange(23)
+  for values, ours, theirs in zip(similarity, slots, expected, strict=True):
+    np.testing.assert_allclose(
+      values[rows, ours].sum(), values[rows, theirs].sum(), rtol=1e-6
+    )
+
+
+def test_a_training_step_moves_the_weights(architecture, experiment):
+  before = [v.numpy() for v in architecture.model.trainable_variables[:3]]
+  _call("train_step", architecture, experiment)
+  after = [v.numpy() for v in architecture.model.trainable_variables[:3]]
+  assert any((a != b).any() for a, b in zip(before, after, strict=True))
