@@ -72,4 +72,6 @@ def test_gradients_are_not_summed_again(name, two_devices):
   alone = keras.Variable(np.ones(3))
   optimizer = getattr(keras.optimizers, name)(0.5)
   optimizer.apply([tf.constant([1.0, 2.0, 3.0])], [alone])
-  np.testing.assert_allclose(variable.numpy(), alone.numpy(), rtol=ROUNDING, atol=1e-6)
+  np.testing.assert_allclose(
+    variable.numpy(), alone.numpy(), rtol=ROUNDING, atol=1e-6
+  )
