@@ -12,7 +12,7 @@ import pytest
 
 from deeplab2.backbones.axial_resnet import AxialResNet
 from deeplab2.backbones.max_deeplab_plans import max_deeplab_plan
-from deeplab2.backbones.plan import Scaling
+from deeplab2.backbones.stage_factory import Scaling
 from deeplab2.interop.original_keys import original_key
 from deeplab2.layers.batch_norm import NormOptions
 from deeplab2.layers.variable_paths import variables_by_path

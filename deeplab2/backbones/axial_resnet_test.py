@@ -7,7 +7,7 @@ from deeplab2.backbones.max_deeplab_plans import (
   classifier_plan,
   max_deeplab_plan,
 )
-from deeplab2.backbones.plan import Scaling
+from deeplab2.backbones.stage_factory import Scaling
 from deeplab2.layers.batch_norm import NormOptions
 
 B, N, D = 3, 5, 24

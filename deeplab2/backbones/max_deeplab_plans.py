@@ -2,13 +2,10 @@
 
 import dataclasses
 
-from deeplab2.backbones.plan import (
-  BACKBONE,
-  REST,
+from deeplab2.backbones.plan import BACKBONE, REST, NetworkPlan, Stage
+from deeplab2.backbones.stage_factory import (
   Architecture,
-  NetworkPlan,
   Scaling,
-  Stage,
   StageFactory,
 )
 

@@ -5,7 +5,8 @@ from deeplab2.backbones.max_deeplab_plans import (
   classifier_plan,
   max_deeplab_plan,
 )
-from deeplab2.backbones.plan import BACKBONE, Scaling
+from deeplab2.backbones.plan import BACKBONE
+from deeplab2.backbones.stage_factory import Scaling
 
 
 @pytest.mark.parametrize("name", sorted(MEMBERS))

@@ -12,7 +12,8 @@ from keras import ops
 
 from deeplab2.backbones.axial_resnet import AxialResNet, Features
 from deeplab2.backbones.max_deeplab_plans import max_deeplab_plan
-from deeplab2.backbones.plan import OUTPUT_STRIDE, NetworkPlan, Scaling
+from deeplab2.backbones.plan import OUTPUT_STRIDE, NetworkPlan
+from deeplab2.backbones.stage_factory import Scaling
 from deeplab2.heads.mask_head import MaskHead
 from deeplab2.heads.prediction_head import PredictionHead
 from deeplab2.heads.semantic_decoder import DecoderOptions, SemanticDecoder

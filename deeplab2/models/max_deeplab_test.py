@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import text_format
 
 from deeplab2.backbones.max_deeplab_plans import max_deeplab_plan
-from deeplab2.backbones.plan import Scaling
+from deeplab2.backbones.stage_factory import Scaling
 from deeplab2.config.config_pb2 import ExperimentOptions
 from deeplab2.datasets import load_dataset
 from deeplab2.heads.semantic_decoder import DecoderOptions
