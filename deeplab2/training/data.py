@@ -1,5 +1,7 @@
 """Where a run's batches and labels come from."""
 
+import re
+
 import tensorflow as tf
 
 from deeplab2.datasets.records import RecordIndex
@@ -40,3 +42,12 @@ class RecordData:
       return None
     index = RecordIndex.from_patterns(options.file_pattern)
     return RecordTruths(index, self._dataset)
+
+
+def bad_record(error: tf.errors.OpError) -> str | None:
+  """What the reader said of a record, out of TensorFlow's account of it.
+
+  None where the error is about something else.
+  """
+  said = re.search(r"ValueError: (.+, record \d+: .+)", str(error))
+  return said[1] if said else None

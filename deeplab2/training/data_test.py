@@ -9,7 +9,7 @@ from deeplab2.datasets import load_dataset
 from deeplab2.datasets.coco_folder import read_split
 from deeplab2.datasets.conversion import ConversionOptions, convert_splits
 from deeplab2.datasets.shapes.folder import ShapesSplit, write_split
-from deeplab2.training.data import RecordData
+from deeplab2.training.data import RecordData, bad_record
 
 SIZE = (33, 49)
 IMAGES = 5
@@ -82,3 +82,18 @@ def test_an_evaluation_has_every_image_and_its_truth(folder):
 
 def test_without_labels_there_is_no_truth(folder):
   assert _data(folder, labelled=False).truths() is None
+
+
+def test_what_is_wrong_with_a_record_is_found_in_tensorflows_account():
+  account = (
+    "Graph execution error:\n\nDetected at node EagerPyFunc\n"
+    "ValueError: a/val-0.tfrecord, record 3: image/encoded: expected a whole"
+    " JPEG; got 7 bytes.\nTraceback (most recent call last):\n  File ..."
+  )
+  error = tf.errors.InvalidArgumentError(None, None, account)
+  assert bad_record(error) == (
+    "a/val-0.tfrecord, record 3: image/encoded: expected a whole JPEG; got 7"
+    " bytes."
+  )
+  other = tf.errors.InvalidArgumentError(None, None, "shapes differ")
+  assert bad_record(other) is None

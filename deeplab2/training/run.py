@@ -11,7 +11,7 @@ from deeplab2.models import build_meta_architecture
 from deeplab2.training import checkpoints, interruptions, strategies
 from deeplab2.training import model_dir as model_dir_lib
 from deeplab2.training.board import Board
-from deeplab2.training.data import RecordData
+from deeplab2.training.data import RecordData, bad_record
 from deeplab2.training.evaluation_loop import EvaluationLoop
 from deeplab2.training.evaluator import Evaluator
 from deeplab2.training.initial_weights import load_initial_weights
@@ -48,7 +48,8 @@ def run_experiment(
     What it wrote to metrics.json.
 
   Raises:
-    ValueError: the options cannot work on these devices or in this directory.
+    ValueError: the options cannot work on these devices or in this directory,
+      or a record is bad.
     NonFiniteError: loss or gradient was not finite.
     RunInterruptedError: by a signal; the state is saved.
   """
@@ -63,7 +64,18 @@ def run_experiment(
   keras.utils.set_random_seed(experiment.trainer_options.seed)
   with strategy.scope():
     run = _Run(experiment, mode, model_dir, build, data, log)
-    return run.go()
+    return _with_readable_errors(run.go)
+
+
+def _with_readable_errors(go: Callable):
+  """Calls `go`; of a bad record, says what the reader said and no more."""
+  try:
+    return go()
+  except tf.errors.InvalidArgumentError as error:
+    said = bad_record(error)
+    if said is None:
+      raise
+    raise ValueError(said) from error
 
 
 def _check_devices(experiment, mode: str, strategy) -> None:
