@@ -63,3 +63,17 @@ def assign_weights(model, seed: int) -> None:
   """Gives every variable its value, moving averages too."""
   for path, variable in variables_by_path(model).items():
     variable.assign(weight(original_key(path), variable.shape, seed))
+
+
+def is_recomputed(key: str, keys) -> bool:
+  """Whether the original computes the block of a variable twice in training.
+
+  Args:
+    key: the original's key of the variable.
+    keys: those of all trainable variables; they tell which blocks are axial.
+  """
+  block = key.split("/")[:3]
+  return any(
+    other.split("/")[:3] == block and "/_attention/_height_axis" in other
+    for other in keys
+  )
