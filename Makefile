@@ -6,13 +6,14 @@ DEMO := demo
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help test demo check protos docs clean
+.PHONY: help test demo check protos docs figures clean
 
 help:
 	@echo "make test    run the tests"
 	@echo "make demo    draw data, train a small MaX-DeepLab, score and export it"
 	@echo "make check   lint, format and spelling, as a change has to pass them"
 	@echo "make docs    write the generated pages of g3doc again"
+	@echo "make figures measure again what g3doc/performance.md says"
 	@echo "make protos  compile the .proto files again"
 	@echo "make clean   remove what these targets made"
 
@@ -43,6 +44,19 @@ check: $(READY)
 
 docs: $(READY)
 	$(RUN) -m deeplab2.config.reference > g3doc/config_reference.md
+
+# About an hour on two cores, which should have nothing else to do.
+MEASURE := $(RUN) evaluation/benchmark.py --config_file=max_deeplab_s \
+  --page=g3doc/performance.md
+figures: $(READY)
+	$(MEASURE) --page_block=model --parts=model --size=641
+	$(MEASURE) --page_block=prediction --size=641 \
+	  --parts=model,machine,network,prediction,postprocess \
+	  --precisions=float32,mixed_bfloat16
+	$(MEASURE) --page_block=training --size=321 --batch=2 \
+	  --parts=train_step,loss,matching --precisions=float32,mixed_bfloat16
+	$(MEASURE) --page_block=growth --size=129,321,641,1025 \
+	  --parts=prediction,postprocess,loss,matching --repeats=5
 
 # Newer compilers write code that refuses the older protobufs we allow. The last
 # one that does not has wheels for Python 3.11 and 3.12.

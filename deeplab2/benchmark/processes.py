@@ -16,7 +16,11 @@ _TAIL = 2000  # characters of a message that are shown
 
 
 class Run(NamedTuple):
-  """What became of a program."""
+  """What became of a program.
+
+  The system counts the caller's memory at the start as the program's, so a
+  program that takes less than its caller is not told apart from it.
+  """
 
   status: int  # 0: it did its work
   output: str

@@ -115,7 +115,7 @@ def _model(job: Job, result: Mapping) -> str:
   ]
   head = ("part", "parameters", *kinds, "multiply-adds (G)")
   return (
-    f"{format_table(head, table)}\n"
+    f"{format_table(head, table)}\n\n"
     f"{result['parameters']:,} parameters; at {job.size} x {job.size} "
     f"{_giga(result['multiply_adds'])} G multiply-adds, of which a prediction "
     f"needs {_giga(result['multiply_adds_of_prediction'])} G"

@@ -53,7 +53,7 @@ def test_the_model_is_a_table_of_its_parts():
   lines = text.splitlines()
   cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
   assert cells == ["encoder", "12,000", "20.00", "5.00", "0.00", "25.00"]
-  assert lines[4] == (
+  assert lines[5] == (
     "12,345 parameters; at 641 x 641 50.00 G multiply-adds, of which a "
     "prediction needs 25.00 G"
   )

@@ -15,7 +15,6 @@ from deeplab2.benchmark import scenes
 from deeplab2.benchmark.jobs import XLA, Job
 from deeplab2.input.pipeline import train_batches
 from deeplab2.losses import matching
-from deeplab2.training import strategies
 from deeplab2.training.optimizers import build_parameter_groups
 from deeplab2.training.trainer import StepOptions, Trainer
 
@@ -152,9 +151,8 @@ SUBJECTS = {
 
 
 def build_subject(architecture, experiment, job: Job) -> Subject:
-  """The subject that a job names, in the strategy of this machine."""
-  with strategies.build_strategy().scope():
-    return SUBJECTS[job.part](architecture, experiment, job)
+  """The subject that a job names, in the strategy of the architecture."""
+  return SUBJECTS[job.part](architecture, experiment, job)
 
 
 def _graph(function, job: Job):

@@ -17,7 +17,7 @@ from deeplab2.benchmark.timing import time_calls
 
 
 def measure(job: Job) -> dict:
-  """The figures of a job; names are those of `docs` in the report's JSON.
+  """The figures of a job; as they go into the JSON of a report.
 
   Raises:
     ValueError: the config does not allow it.
@@ -27,16 +27,18 @@ def measure(job: Job) -> dict:
     return _measure_machine(job)
   from deeplab2.config import load_experiment
   from deeplab2.models import build_meta_architecture
+  from deeplab2.training.strategies import build_strategy
 
   experiment = load_experiment(
     job.config_file,
     job.experiment_overrides(),
     search_files=("train",) if job.part == "input" else False,
   )
-  architecture = build_meta_architecture(experiment)
-  if job.part == MODEL:
-    return _measure_model(architecture, job)
-  return _measure_calls(architecture, experiment, job)
+  with build_strategy().scope():
+    architecture = build_meta_architecture(experiment)
+    if job.part == MODEL:
+      return _measure_model(architecture, job)
+    return _measure_calls(architecture, experiment, job)
 
 
 def _measure_calls(architecture, experiment, job: Job) -> dict:
