@@ -203,7 +203,7 @@ def test_a_graph_serves_sizes_that_it_does_not_know(model):
   for height, width in ((33, 49), (49, 17)):
     image = _image(height, width)
     for a, b in zip(predict(image), model(image), strict=True):
-      np.testing.assert_allclose(a, b, atol=1e-4)
+      np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
 
 EXPERIMENT = """
