@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from deeplab2.datasets.coco import COCO_PANOPTIC
+from deeplab2.models.max_deeplab_architecture import max_deeplab_postprocess
 from tests.parity import networks
 from tests.parity.conftest import SMALL_SEED
 from tests.parity.recordings import (
@@ -37,10 +39,10 @@ def assert_outputs_agree(prediction, arrays, tolerances=None):
     assert_near(actual, getattr(expected, name), tolerance, name)
 
 
-def assert_maps_agree(maps, arrays):
+def assert_maps_agree(maps, arrays, prefix):
   """Ids to the last pixel, probabilities within the tolerance."""
   for ours, theirs in MAPS.items():
-    actual, expected = np.asarray(getattr(maps, ours)), arrays[f"post/{theirs}"]
+    actual, expected = np.asarray(getattr(maps, ours)), arrays[prefix + theirs]
     if ours.endswith("score"):
       assert_near(actual, expected, 2e-5, ours)
     else:
@@ -58,11 +60,33 @@ def test_narrow(narrow):
 
 
 @pytest.mark.parametrize("name", ["max_s", "max_l"])
-def test_merging_of_recorded_outputs(name, small):
+def test_pixelwise_merging_of_recorded_outputs(name, small):
   arrays = recording(name)
   maps = small.postprocess(prediction_of(arrays), arrays["image"].shape[1:3])
   assert len(np.unique(arrays["post/panoptic_pred"])) > 10
-  assert_maps_agree(maps, arrays)
+  assert_maps_agree(maps, arrays, "post/")
+
+
+MASKWISE = "evaluator_options.maskwise_postprocessing"
+
+
+@pytest.mark.parametrize("name", ["max_s", "max_l"])
+def test_maskwise_merging_of_recorded_outputs(name):
+  arrays = recording(name)
+  options = networks.experiment(
+    networks.SMALL,
+    "evaluator_options.transformer_post_processing=maskwise",
+    "evaluator_options.transformer_class_confidence_threshold=",
+    f"{MASKWISE}.transformer_class_confidence_threshold_thing=0.3",
+    f"{MASKWISE}.transformer_class_confidence_threshold_stuff=0.25",
+    f"{MASKWISE}.overlapping_threshold=0.3",
+    f"{MASKWISE}.reorder_class_weight=1",
+    f"{MASKWISE}.reorder_mask_weight=1",
+  )
+  merge = max_deeplab_postprocess(options, COCO_PANOPTIC)
+  maps = merge(prediction_of(arrays), arrays["image"].shape[1:3])
+  assert len(np.unique(arrays["maskwise/panoptic_pred"])) > 10
+  assert_maps_agree(maps, arrays, "maskwise/")
 
 
 def test_large():

@@ -83,8 +83,9 @@ def assert_gradients_agree(found, arrays, at_most):
       assert_near(actual, expected, GRADIENT, key)
 
 
-def test_losses_of_recorded_outputs(narrow):
-  arrays = recording("narrow")
+@pytest.mark.parametrize("name", ["narrow", "max_l"])
+def test_losses_of_recorded_outputs(narrow, name):
+  arrays = recording(name)
   found = losses(narrow, arrays, tensors(prediction_of(arrays)))
   assert_losses_agree(found, below(arrays, "eval_loss/"), LOSS)
 
