@@ -49,14 +49,13 @@ docs: $(READY)
 MEASURE := $(RUN) evaluation/benchmark.py --config_file=max_deeplab_s \
   --page=g3doc/performance.md
 figures: $(READY)
-	$(MEASURE) --page_block=model --parts=model --size=641
 	$(MEASURE) --page_block=prediction --size=641 \
 	  --parts=model,machine,network,prediction,postprocess \
 	  --precisions=float32,mixed_bfloat16
 	$(MEASURE) --page_block=training --size=321 --batch=2 \
 	  --parts=train_step,loss,matching --precisions=float32,mixed_bfloat16
 	$(MEASURE) --page_block=growth --size=129,321,641,1025 \
-	  --parts=prediction,postprocess,loss,matching --repeats=5
+	  --parts=prediction,postprocess,loss --repeats=5
 
 # Newer compilers write code that refuses the older protobufs we allow. The last
 # one that does not has wheels for Python 3.11 and 3.12.

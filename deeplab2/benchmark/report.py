@@ -38,20 +38,21 @@ def format_results(results: Iterable[tuple[Job, Mapping]]) -> str:
     for job, result in results
     if job.part == MACHINE and "matmul_flops" in result
   }
-  blocks = []
-  rows = []
+  blocks, rows, notes = [], [], []
   for job, result in results:
     if "error" in result:
       blocks.append(f"{_name(job)}: {result['error']}")
     elif job.part == MODEL:
       blocks.append(_model(job, result))
     elif job.part == MACHINE:
-      blocks.append(_machine(job, result))
+      notes.append(_machine(job, result))
     else:
       rows.append(_timed(job, result))
   if rows:
     blocks.insert(0, format_table(_HEAD, rows))
-  blocks += list(_shares(results, flops))
+  notes += _shares(results, flops)
+  if notes:
+    blocks.append("\n".join(f"- {note}" for note in notes))
   return "\n\n".join(blocks)
 
 
