@@ -5,9 +5,12 @@ One step, on every device ("replica") at once:
   2. divide by the global batch, differentiate, sum over the devices;
   3. add weight decay, measure the joint norm, clip;
   4. if all of it is finite, let each optimizer update its group; if not,
-     undo what the forward pass left behind and halt.
+     undo what the forward pass left behind and fail.
 The steps of one call to `train` run in one graph, without the host, until they
-are done or the run is halted.
+are done, one fails or the run is halted.
+
+Terms add up in float64, one step after another, over any number of calls: what
+their means are does not depend on where a run was interrupted.
 """
 
 import dataclasses
@@ -18,6 +21,7 @@ import tensorflow as tf
 
 from deeplab2.training import gradients as gradients_lib
 from deeplab2.training import optimizers, strategies
+from deeplab2.training.input_clock import InputClock
 from deeplab2.training.nonfinite import Failure
 
 
@@ -50,6 +54,24 @@ class _Outcome(NamedTuple):
   before: list  # the variables that a forward pass changes, before it
 
 
+class Totals(NamedTuple):
+  """Terms added up over steps."""
+
+  steps: int
+  sums: dict[str, float]
+
+  def means(self) -> dict[str, float]:
+    """Empty where there was no step."""
+    return (
+      {n: s / self.steps for n, s in self.sums.items()} if self.steps else {}
+    )
+
+  def since(self, earlier: "Totals") -> "Totals":
+    """What came after `earlier`."""
+    sums = {n: s - earlier.sums.get(n, 0.0) for n, s in self.sums.items()}
+    return Totals(self.steps - earlier.steps, sums)
+
+
 class Trainer(orbit.StandardTrainer):
   """Trains a meta-architecture's model; see the module's docstring."""
 
@@ -76,10 +98,13 @@ class Trainer(orbit.StandardTrainer):
     with tf.device("CPU:0"):
       self._halted = tf.Variable(False, trainable=False)
       self._failed = tf.Variable(False, trainable=False)
-      self._steps = tf.Variable(0.0, trainable=False)
+      self._steps = tf.Variable(0, dtype=tf.int64, trainable=False)
       self._norms = tf.Variable(tf.zeros(len(self._paths)), trainable=False)
+    self.clock = InputClock()
     self._sums = {}
     self._last = {}
+    self._start = Totals(0, {})
+    self._before = self._start
 
   def halt(self) -> None:
     """Ends the running call of `train` after the step it is at."""
@@ -90,14 +115,46 @@ class Trainer(orbit.StandardTrainer):
     """Updates done."""
     return int(self._global_step.numpy())
 
+  @property
+  def skipped(self) -> int:
+    """Steps that passed without an update, in this session or before it."""
+    return self.step - int(self._groups[0].optimizer.iterations.numpy())
+
   def learning_rates(self) -> dict[str, float]:
     """Group -> the rate that its next update would have."""
-    return {g.name: float(g.schedule(self.step)) for g in self._groups}
+    return {
+      g.name: float(g.schedule(g.optimizer.iterations.numpy()))
+      for g in self._groups
+    }
 
   @property
   def halted(self) -> bool:
-    """Whether `halt` was called, or a step failed."""
+    """Whether `halt` was called."""
     return bool(self._halted.numpy())
+
+  @property
+  def totals(self) -> Totals:
+    """Terms since the last `begin_totals`."""
+    if not self._sums:  # not traced yet
+      return self._start
+    sums = {name: float(v.numpy()) for name, v in self._sums.items()}
+    return Totals(int(self._steps.numpy()), sums)
+
+  def begin_totals(self, totals: Totals) -> None:
+    """Goes on adding up from `totals`."""
+    self._start = totals
+    self._steps.assign(totals.steps)
+    for name, total in self._sums.items():
+      total.assign(totals.sums.get(name, 0.0))
+
+  def skip(self) -> None:
+    """Passes over the step that failed: its batch is left out.
+
+    The count of steps moves on and the data with it. Those of the optimizers
+    count updates, so learning rates stay where they are for a step.
+    """
+    self._failed.assign(False)
+    self._global_step.assign_add(1)
 
   @property
   def failure(self) -> Failure | None:
@@ -112,10 +169,11 @@ class Trainer(orbit.StandardTrainer):
     )
 
   def create_train_loop_fn(self):
-    """A graph that takes up to `num_steps` steps, and fewer when halted."""
+    """A graph of up to `num_steps` steps; it ends when halted or failed."""
 
     def more(done, num_steps):
-      return (done < num_steps) & ~self._halted.read_value()
+      stopped = self._halted.read_value() | self._failed.read_value()
+      return (done < num_steps) & ~stopped
 
     # The loop and the branches are written as TensorFlow's own; converting
     # Python's would only cost time.
@@ -130,21 +188,17 @@ class Trainer(orbit.StandardTrainer):
     return loop
 
   def train_loop_begin(self):
-    """Starts the means of the terms anew."""
-    self._steps.assign(0.0)
-    for total in self._sums.values():
-      total.assign(0.0)
+    """Notes where the terms of this call begin."""
+    self._before = self.totals
 
   def train_loop_end(self):
     """The means of the terms over the steps taken; empty if none was."""
-    steps = float(self._steps.numpy())
-    if not steps:
-      return {}
-    return {name: float(s.numpy()) / steps for name, s in self._sums.items()}
+    return self.totals.since(self._before).means()
 
   def train_step(self, iterator):
     """Takes one step, in the cross-replica context."""
-    outcome = self._strategy.run(self._measure, args=next(iterator))
+    batch = self.clock.next(iterator)
+    outcome = self._strategy.run(self._measure, args=batch)
     terms = tf.nest.map_structure(
       lambda term: strategies.first_value(self._strategy, term), outcome.terms
     )
@@ -207,9 +261,9 @@ class Trainer(orbit.StandardTrainer):
   def _accept(self, outcome, terms):
     self._strategy.run(self._apply, args=(outcome.gradients,))
     self._global_step.assign_add(1)
-    self._steps.assign_add(1.0)
+    self._steps.assign_add(1)
     for name, value in terms.items():
-      self._sums[name].assign_add(value)
+      self._sums[name].assign_add(tf.cast(value, tf.float64))
 
   def _apply(self, gradients):
     """Updates every group, in the replica context."""
@@ -229,7 +283,6 @@ class Trainer(orbit.StandardTrainer):
     for name, value in terms.items():
       self._last[name].assign(value)
     self._failed.assign(True)
-    self._halted.assign(True)
 
   def _undo(self, before):
     """Takes back what the forward pass changed, in the replica context."""
@@ -241,7 +294,10 @@ class Trainer(orbit.StandardTrainer):
     with tf.init_scope(), tf.device("CPU:0"):
       for name in terms:
         if name not in self._sums:
-          self._sums[name] = tf.Variable(0.0, trainable=False)
+          start = self._start.sums.get(name, 0.0)
+          self._sums[name] = tf.Variable(
+            start, dtype=tf.float64, trainable=False
+          )
           self._last[name] = tf.Variable(0.0, trainable=False)
 
 

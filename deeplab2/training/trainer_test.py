@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from deeplab2.training import checkpoints, gradients, optimizers
 from deeplab2.training import fake_architecture as fake
-from deeplab2.training.trainer import StepOptions, Trainer
+from deeplab2.training.trainer import StepOptions, Totals, Trainer
 
 BATCH_SIZE = 4
 
@@ -117,7 +117,8 @@ def test_a_step_that_is_not_finite_is_not_taken(devices, request):
   good = Run(strategy)
   run.train(5)
   good.train(2)
-  assert run.trainer.halted
+  assert run.trainer.failure is not None
+  assert not run.trainer.halted
   assert run.trainer.step == 2
   values = run.values()
   for name, value in good.values().items():
@@ -133,6 +134,47 @@ def test_the_failure_names_terms_and_variables(one_device):
   assert np.isnan(failure.terms["mask_loss"])
   assert np.isnan(failure.squared_norms["encoder/kernel"])
   np.testing.assert_allclose(failure.learning_rates["rest"], 0.0077, atol=1e-4)
+
+
+def test_a_skipped_step_is_as_if_its_batch_had_not_been(one_device):
+  run = Run(one_device, batches=with_bad_pixel(step=1))
+  others = fake.train_batches(fake.experiment().train_dataset_options)
+  without = Run(
+    one_device, batches=others.enumerate().filter(lambda i, _: i != 1).map(last)
+  )
+  assert run.train(4) and run.trainer.step == 1
+  run.trainer.skip()
+  assert run.trainer.failure is None
+  run.train(2)
+  without.train(3)
+  assert (run.trainer.step, run.trainer.skipped) == (4, 1)
+  assert run.trainer.learning_rates() == without.trainer.learning_rates()
+  assert run.trainer.totals == without.trainer.totals
+  values = run.values()
+  for name, value in without.values().items():
+    if name != checkpoints.GLOBAL_STEP:
+      np.testing.assert_array_equal(values[name], value, err_msg=name)
+
+
+def last(number, batch):
+  del number
+  return batch
+
+
+def test_totals_do_not_depend_on_where_a_run_was_interrupted(one_device):
+  whole, first, second = Run(one_device), Run(one_device), Run(one_device)
+  whole.train(1)
+  whole.train(3)
+  first.train(2)
+  second.trainer.begin_totals(first.trainer.totals)
+  for name, variable in second.state.items():
+    variable.assign(first.values()[name])
+  later = fake.train_batches(fake.experiment().train_dataset_options, 2)
+  second.trainer._train_iter = iter(later.map(lambda b: (b.image, b.targets)))
+  second.train(2)
+  assert second.trainer.totals == whole.trainer.totals
+  whole.trainer.begin_totals(Totals(0, {}))
+  assert whole.trainer.totals.means() == {}
 
 
 def test_halt_ends_the_run_of_steps_early(one_device):
