@@ -17,6 +17,7 @@ RECIPES = [
 RECIPE_NAME = re.compile(
   r"max_deeplab_(?P<size>[sl])_os16_res(?P<crop>\d+)_(?P<steps>\d+)k"
 )
+SPLITS = ("train", "eval")
 PQ_OF_ORIGINAL = {  # the original library's table, COCO val, by size and crop
   ("s", 641): {100: 45.9, 200: 46.5, 400: 47.0},
   ("s", 1025): {100: 47.9, 200: 48.7, 400: 49.0},
@@ -91,11 +92,26 @@ def test_a_recipe_is_what_its_name_says(name, variables):
     ("max_deeplab_l", "max_deeplab_l_os16_res1025_100k"),
   ],
 )
-def test_a_short_name_is_the_shortest_recipe(short, recipe):
-  folder = configs_folder()
-  assert parse_experiment(folder / f"{short}.textproto") == parse_experiment(
-    folder / "coco" / "max_deeplab" / f"{recipe}.textproto"
+def test_a_short_name_is_the_shortest_recipe(short, recipe, variables):
+  """On COCO; it takes the number of classes from whatever its dataset is."""
+  named = {"EXPERIMENT_NAME": "either"}
+  short = load_experiment(short, variables={**variables, **named})
+  recipe = load_experiment(
+    f"coco/max_deeplab/{recipe}", variables={**variables, **named}
   )
+  assert short == recipe
+
+
+@pytest.mark.parametrize("short", ["max_deeplab_s", "max_deeplab_l"])
+def test_a_short_name_serves_any_dataset(short, variables):
+  dataset = f"{variables['DATA_DIR']}/dataset.json"
+  experiment = load_experiment(
+    short,
+    overrides=[f"{s}_dataset_options.dataset={dataset}" for s in SPLITS],
+    variables=variables,
+  )
+  head = experiment.model_options.max_deeplab.auxiliary_semantic_head
+  assert head.output_channels == 3
 
 
 @pytest.mark.skipif(
