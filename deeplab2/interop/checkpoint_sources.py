@@ -11,9 +11,14 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
+
+from deeplab2.interop.checkpoint_contents import (
+  CheckpointContents,
+  UnreadableCheckpointError,
+)
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
 _MEMBER = re.compile(r".+\.(index|data-\d{5}-of-\d{5})|checkpoint")
@@ -50,21 +55,54 @@ def located(path: str) -> str:
   return path if is_archive(path) and _is_file(path) else resolve(path)
 
 
-def resolve(path: str) -> str:
+def resolve(path: str, log: Callable = print) -> str:
   """A checkpoint's prefix, of a prefix or of a folder with checkpoints.
 
   In a folder, that is the one which its `checkpoint` file names, else the one
-  of the highest step, else the only one.
+  of the highest step, else the only one. One that is cut short or garbled is
+  passed over where there is an older one; `log` gets a line that says so.
 
   Raises:
     ValueError: there is none, or one cannot tell which.
   """
   path = str(path).removesuffix(".index")
   if tf.io.gfile.isdir(path):
-    return tf.train.latest_checkpoint(path) or _newest(path)
+    newest = tf.train.latest_checkpoint(path) or _newest(path)
+    return _newest_whole(newest, log)
   if tf.io.gfile.exists(f"{path}.index"):
     return path
   raise _nothing_at(path)
+
+
+def _newest_whole(newest: str, log: Callable) -> str:
+  """The prefix, or that of the newest older step that can be read."""
+  folder = os.path.dirname(newest)
+  older = [
+    os.path.join(folder, f"ckpt-{step}")
+    for step in reversed(checkpoint_steps(folder))
+  ]
+  if newest in older:
+    older = older[older.index(newest) + 1 :]
+  if not older:
+    return newest  # broken or not: whoever reads it will say
+  problems = []
+  for prefix in (newest, *older):
+    try:
+      _read_all(prefix)
+    except UnreadableCheckpointError as error:
+      problems.append(error)
+    else:
+      for problem in problems:
+        log(f"Passed over {problem}")
+      return prefix
+  return newest
+
+
+def _read_all(prefix: str) -> None:
+  """Raises an UnreadableCheckpointError unless every array can be read."""
+  contents = CheckpointContents(prefix)
+  for name in contents.shapes:
+    contents.read([name])
 
 
 def checkpoint_steps(directory: str) -> list[int]:

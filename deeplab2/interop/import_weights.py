@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from deeplab2.interop.checkpoint_contents import CheckpointContents
-from deeplab2.interop.checkpoint_sources import located, open_checkpoint
+from deeplab2.interop.checkpoint_sources import is_archive, open_checkpoint
 from deeplab2.interop.class_rows import CarryOver
 from deeplab2.interop.import_plan import (
   Exceptions,
@@ -94,7 +94,7 @@ def import_weights(
     plan = plan_import(
       layout, contents.shapes, exceptions, carry_over=carry_over is not None
     )
-    source = located(path)
+    source = str(path) if is_archive(path) else prefix
     if plan.unexplained:
       raise UnexplainedError(source, plan)
     carried = _assign(model, contents, plan, carry_over)

@@ -9,6 +9,7 @@ from deeplab2.interop.original_keys import SUFFIX, original_key
 # Of our own checkpoints.
 MODEL = "model/"
 GLOBAL_STEP = "global_step"
+PROGRESS = "progress/"
 
 _ENCODER = "encoder/"
 _GARDEN_ENCODER = "backbone/_encoder/"
@@ -45,7 +46,7 @@ def _garden_name(path: str) -> str | None:
 OURS = KeyLayout(
   title="checkpoint of this library",
   name_of=lambda path: MODEL + path,
-  beside=rf"optimizer/|{GLOBAL_STEP}$",
+  beside=rf"optimizer/|{PROGRESS}|{GLOBAL_STEP}$",
 )
 ORIGINAL = KeyLayout(
   title="checkpoint of google-research/deeplab2",

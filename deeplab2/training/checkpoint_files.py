@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from deeplab2.training import files
+
+_UNFINISHED = "unfinished-"
 _DATA = ".data-00000-of-00001"
 _INDEX = ".index"
 
@@ -24,19 +27,35 @@ class BrokenCheckpointError(ValueError):
 def write(prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
   """Writes `arrays` under `prefix`; the index, which counts, comes last.
 
-  A process killed at any moment leaves no index, hence no checkpoint.
+  A process killed at any moment, or a power cut, leaves no index, hence no
+  checkpoint.
+
+  Raises:
+    files.NotWrittenError: there is no room, or another reason.
   """
   folder, name = os.path.split(prefix)
-  unfinished = os.path.join(folder, f"unfinished-{name}")
-  with tf.device("CPU:0"):
-    tf.raw_ops.SaveV2(
-      prefix=unfinished,
-      tensor_names=list(arrays),
-      shape_and_slices=[""] * len(arrays),
-      tensors=[tf.constant(a) for a in arrays.values()],
+  unfinished = os.path.join(folder, _UNFINISHED + name)
+  parts = [unfinished + suffix for suffix in (_DATA, _INDEX)]
+  with files.writing(prefix, parts):
+    with tf.device("CPU:0"):
+      tf.raw_ops.SaveV2(
+        prefix=unfinished,
+        tensor_names=list(arrays),
+        shape_and_slices=[""] * len(arrays),
+        tensors=[tf.constant(a) for a in arrays.values()],
+      )
+    # An index of an earlier time would not fit the new data.
+    if tf.io.gfile.exists(prefix + _INDEX):
+      tf.io.gfile.remove(prefix + _INDEX)
+    files.put_in_place(
+      dict(zip(parts, (prefix + _DATA, prefix + _INDEX), strict=True))
     )
-  for suffix in (_DATA, _INDEX):
-    tf.io.gfile.rename(unfinished + suffix, prefix + suffix, overwrite=True)
+
+
+def remove_unfinished(folder: str) -> None:
+  """Removes what interrupted writes left in a folder."""
+  for path in tf.io.gfile.glob(os.path.join(folder, f"{_UNFINISHED}*")):
+    tf.io.gfile.remove(path)
 
 
 def remove(prefix: str) -> None:

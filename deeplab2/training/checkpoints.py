@@ -1,8 +1,9 @@
 """Checkpoints of a training run: strict to load, and the last N are kept.
 
 In a checkpoint, variables of the model are named `model/<path>`, those of an
-optimizer `optimizer/<group>/<path>/<slot>`, and the count of updates done is
-`global_step`.
+optimizer `optimizer/<group>/<path>/<slot>`, and the count of steps done is
+`global_step`. What a run adds up from session to session is beside them, under
+`progress/`; whoever wants the state alone passes over it.
 """
 
 import os
@@ -17,7 +18,7 @@ from deeplab2.interop.checkpoint_sources import checkpoint_steps, resolve
 from deeplab2.interop.class_rows import CarryOver
 from deeplab2.interop.import_plan import Exceptions, matches
 from deeplab2.interop.import_weights import import_weights
-from deeplab2.interop.key_layouts import GLOBAL_STEP, MODEL
+from deeplab2.interop.key_layouts import GLOBAL_STEP, MODEL, PROGRESS
 from deeplab2.layers.variable_paths import variables_by_path
 from deeplab2.training import checkpoint_files, files, optimizers
 
@@ -50,9 +51,14 @@ def training_state(model, groups, global_step) -> dict[str, Any]:
   return state
 
 
-def save(prefix: str, state: Mapping[str, Any]) -> None:
-  """Writes the present values of `state`, all or nothing."""
+def save(
+  prefix: str,
+  state: Mapping[str, Any],
+  progress: Mapping[str, np.ndarray] | None = None,
+) -> None:
+  """Writes the present values of `state`, and `progress`, all or nothing."""
   values = {name: value_of(variable) for name, variable in state.items()}
+  values |= {PROGRESS + n: array for n, array in (progress or {}).items()}
   checkpoint_files.write(prefix, values)
 
 
@@ -75,7 +81,7 @@ def load(
   found = {
     name: shape
     for name, shape in checkpoint_files.shapes(prefix).items()
-    if name in state or not matches(name, ignore)
+    if name in state or not matches(name, (*ignore, PROGRESS))
   }
   _check_layout(prefix, {n: tuple(v.shape) for n, v in state.items()}, found)
   values = checkpoint_files.read(prefix, state)
@@ -186,21 +192,41 @@ class CheckpointFolder:
     """Where the checkpoint of that step is, or would be."""
     return os.path.join(self.directory, f"ckpt-{step}")
 
-  def save(self, step: int) -> str:
-    """Saves the state as that of `step`; returns the prefix."""
+  def save(
+    self, step: int, progress: Mapping[str, np.ndarray] | None = None
+  ) -> str:
+    """Saves the state as that of `step`; returns the prefix.
+
+    Raises:
+      files.NotWrittenError: there is no room, or another reason.
+    """
     tf.io.gfile.makedirs(self.directory)
-    save(self.prefix(step), self._state)
+    try:
+      save(self.prefix(step), self._state, progress)
+    except files.NotWrittenError as error:
+      raise files.NotWrittenError(f"{error} {self._way_on(step)}") from error
     for old in self.steps()[: -self._keep]:
       checkpoint_files.remove(self.prefix(old))
     self._announce()
     return self.prefix(step)
 
+  def progress(self, step: int) -> dict[str, np.ndarray]:
+    """What was saved beside the state; empty in older checkpoints."""
+    prefix = self.prefix(step)
+    names = [
+      n for n in checkpoint_files.shapes(prefix) if n.startswith(PROGRESS)
+    ]
+    found = checkpoint_files.read(prefix, names)
+    return {n.removeprefix(PROGRESS): array for n, array in found.items()}
+
   def restore_newest(self, log=print) -> int | None:
     """Loads the newest checkpoint that can be read; returns its step, or None.
 
     One that is cut short or garbled is passed over, and `log` gets a line that
-    says so. One that does not fit the model stops the run.
+    says so. One that does not fit the model stops the run. What an interrupted
+    writing left is removed.
     """
+    checkpoint_files.remove_unfinished(self.directory)
     for step in reversed(self.steps()):
       try:
         load(self.prefix(step), self._state)
@@ -208,6 +234,16 @@ class CheckpointFolder:
       except checkpoint_files.BrokenCheckpointError as error:
         log(f"Passed over {error}")
     return None
+
+  def _way_on(self, failed: int) -> str:
+    """For a user whose checkpoint could not be written."""
+    older = [step for step in self.steps() if step != failed]
+    if not older:
+      return "There is no checkpoint yet: the run would start anew."
+    return (
+      "Once that is mended, the same command goes on from"
+      f" {self.prefix(older[-1])}."
+    )
 
   def _announce(self) -> None:
     """Writes the list that `tf.train.latest_checkpoint` and others read."""

@@ -5,7 +5,12 @@ import tensorflow as tf
 
 from deeplab2.interop.original_keys import SUFFIX, original_key
 from deeplab2.layers.variable_paths import variables_by_path
-from deeplab2.training import checkpoint_files, checkpoints, optimizers
+from deeplab2.training import (
+  checkpoint_files,
+  checkpoints,
+  files,
+  optimizers,
+)
 from deeplab2.training import fake_architecture as fake
 
 
@@ -153,6 +158,62 @@ def test_a_broken_newest_is_passed_over_and_said_so(tmp_path):
   assert int(step) == 9
   start = f"Passed over checkpoint {saved.prefix(10)}: cannot be read: "
   assert lines[0].startswith(start)
+
+
+def test_a_folder_passes_over_a_broken_newest_and_says_so(tmp_path, capsys):
+  source, target = model(1), model(2)
+  saved = checkpoints.CheckpointFolder(
+    tmp_path, checkpoints.model_state(source)
+  )
+  for step in (9, 10):
+    saved.save(step)
+  data = tmp_path / "ckpt-10.data-00000-of-00001"
+  data.write_bytes(data.read_bytes()[:-1])
+  loaded = checkpoints.load_checkpoint(target, tmp_path)
+  assert loaded == saved.prefix(9)
+  said = capsys.readouterr().out
+  assert said.startswith(f"Passed over checkpoint {data}: cut short or garbled")
+  assert_equal(values(source), values(target))
+
+
+def test_progress_is_beside_the_state_and_asked_for_by_none(tmp_path):
+  source, target = model(1), model(2)
+  saved = checkpoints.CheckpointFolder(
+    tmp_path, checkpoints.model_state(source)
+  )
+  progress = {"seconds": np.array(2.5), "sums/a_loss": np.array(1 / 3)}
+  saved.save(4, progress)
+  assert saved.progress(4) == progress
+  saved.save(6)
+  assert saved.progress(6) == {}
+  again = checkpoints.CheckpointFolder(
+    tmp_path, checkpoints.model_state(target)
+  )
+  checkpoints.load(saved.prefix(4), checkpoints.model_state(target))
+  assert again.restore_newest() == 6
+  assert checkpoints.load_checkpoint(target, tmp_path, whole=True)
+
+
+def test_a_checkpoint_without_room_says_where_the_run_would_go_on(tmp_path):
+  saved = save_steps(tmp_path, [2])
+  (tmp_path / "ckpt-4.data-00000-of-00001").mkdir()
+  with pytest.raises(files.NotWrittenError) as error:
+    saved.save(4)
+  assert str(error.value).startswith(
+    f"{saved.prefix(4)}: could not be written: "
+  )
+  assert str(error.value).endswith(
+    f"Once that is mended, the same command goes on from {saved.prefix(2)}."
+  )
+  assert folder(tmp_path)[0].restore_newest() == 2
+
+
+def test_what_an_interrupted_writing_left_is_removed(tmp_path):
+  save_steps(tmp_path, [2])
+  left = tmp_path / "unfinished-ckpt-4.data-00000-of-00001.tempstate17"
+  left.touch()
+  assert folder(tmp_path)[0].restore_newest() == 2
+  assert not left.exists()
 
 
 def test_an_empty_directory_restores_nothing(tmp_path):
