@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from deeplab2.training import event_files, files
+
 
 class Board:
   """The curves of one directory, each a colour of its own in TensorBoard."""
@@ -13,18 +15,38 @@ class Board:
     self._directory = directory
     self._writer = None
 
+  def begin_at(self, step: int) -> None:
+    """Forgets what earlier sessions wrote at `step` and later.
+
+    Nothing is forgotten once this session has written itself.
+    """
+    if self._writer is None:
+      event_files.forget_from(self._directory, step)
+
   def scalars(self, step: int, values: Mapping[str, float]) -> None:
-    """Adds a point to each curve; they are on disk when this returns."""
-    with self._opened().as_default(step=step):
-      for name, value in values.items():
-        tf.summary.scalar(name, value)
-    self._writer.flush()
+    """Adds a point to each curve; they are on disk when this returns.
+
+    Raises:
+      files.NotWrittenError: there is no room, or another reason.
+    """
+    with files.writing(self._directory):
+      with self._opened().as_default(step=step):
+        for name, value in values.items():
+          tf.summary.scalar(name, value)
+      self._writer.flush()
 
   def picture(self, step: int, name: str, picture: np.ndarray) -> None:
     """Adds a picture, h w 3 uint8."""
-    with self._opened().as_default(step=step):
-      tf.summary.image(name, picture[None])
-    self._writer.flush()
+    with files.writing(self._directory):
+      with self._opened().as_default(step=step):
+        tf.summary.image(name, picture[None])
+      self._writer.flush()
+
+  def close(self) -> None:
+    """Lets go of the file; another is begun with the next value."""
+    if self._writer is not None:
+      self._writer.close()
+      self._writer = None
 
   def _opened(self):
     """The writer; its file appears with the first value."""

@@ -20,7 +20,7 @@ import orbit
 import tensorflow as tf
 
 from deeplab2.training import gradients as gradients_lib
-from deeplab2.training import optimizers, strategies
+from deeplab2.training import optimizers, seeds, strategies
 from deeplab2.training.input_clock import InputClock
 from deeplab2.training.nonfinite import Failure
 
@@ -213,9 +213,10 @@ class Trainer(orbit.StandardTrainer):
     """Steps 1 to 3 of the module's docstring, in the replica context."""
     replica = tf.distribute.get_replica_context()
     before = [tf.identity(v.value) for v in self._statistics]
-    step = tf.cast(self._global_step.read_value(), tf.int32)
-    seed = tf.random.experimental.stateless_fold_in(
-      tf.stack([self._options.seed, step]), replica.replica_id_in_sync_group
+    seed = seeds.step_seed(
+      self._options.seed,
+      self._global_step.read_value(),
+      replica.replica_id_in_sync_group,
     )
     gradients, terms = self._learn(image, targets, seed)
     gradients, terms = replica.all_reduce(
@@ -243,10 +244,7 @@ class Trainer(orbit.StandardTrainer):
     with tf.GradientTape() as tape:
       prediction = self._architecture.model(image, training=True, seed=seed)
       losses = self._architecture.loss(
-        prediction,
-        targets,
-        # The model's draws must not say what the losses draw.
-        seed=tf.random.experimental.stateless_fold_in(seed, 1),
+        prediction, targets, seed=seeds.loss_seed(seed)
       )
       terms = {
         name: tf.reduce_sum(loss) / batch_size for name, loss in losses.items()
