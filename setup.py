@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).parent
 # what it requires itself, absl-py to 1.x.
 REQUIRES = [
   "absl-py>=1.4",
+  "google-crc32c>=1.6,<2",
   "keras>=3.15,<3.16",
   "matplotlib>=3.9",
   "numpy>=1.26",
@@ -29,7 +30,12 @@ REQUIRES = [
 ]
 EXTRAS = {
   "train": ["tf-models-official~=2.20.0"],
-  "dev": ["codespell>=2.3", "pytest>=8.2", "ruff>=0.17,<0.18"],
+  "dev": [
+    "codespell>=2.3",
+    "hypothesis>=6.100,<7",
+    "pytest>=8.2",
+    "ruff>=0.17,<0.18",
+  ],
 }
 
 

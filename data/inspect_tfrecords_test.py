@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -98,3 +99,45 @@ def test_wrong_flags_end_with_a_sentence(flags, error):
   assert run.returncode != 0
   assert error in run.stderr
   assert "Traceback" not in run.stderr
+
+
+def test_a_check_says_what_is_wrong_of_both_sets(records, tmp_path):
+  good = f"{records}/train-00000-of-00002.tfrecord"
+  with open(good, "rb") as file:
+    data = bytearray(file.read())
+  data[500] ^= 1
+  bad = tmp_path / "bad.tfrecord"
+  bad.write_bytes(data[:-1])
+  report = tmp_path / "report.json"
+  run = _run(
+    "--check",
+    "--config_file=max_deeplab_tiny",
+    f"--set=DATA_DIR={records}",
+    f"--set=eval_dataset_options.file_pattern={bad}",
+    "--set=train_dataset_options.max_thing_id=1",
+    f"--report_json={report}",
+  )
+  assert run.returncode == 1
+  lines = run.stdout.splitlines()
+  assert lines[0] == "train: 7 records, 0 bad"
+  assert "images hold more things than max_thing_id, 1: no error" in lines[1]
+  assert lines[2] == "eval: 4 records, 2 bad"
+  assert lines[3:5] == [
+    f"{bad}, record 0:",
+    "  the checksum does not agree.",
+  ]
+  assert lines[5] == f"{bad}, record 3:"
+  assert lines[6].startswith("  cut short: the record at byte ")
+  found = json.loads(report.read_text())
+  assert found["train"]["bad"] == []
+  assert found["eval"]["bad"][0] == {
+    "file": str(bad),
+    "record": 0,
+    "name": "",
+    "problems": ["the checksum does not agree."],
+  }
+
+
+def test_a_check_of_good_records_ends_with_status_zero(records):
+  run = _run("--check", *_source(records))
+  assert (run.returncode, run.stdout) == (0, "7 records, 0 bad\n")

@@ -40,7 +40,7 @@ class Batch(NamedTuple):
   image: Tensor  # b h w 3  float32, 0..255, padding 127.5
   targets: Targets
   name: Tensor  # b  string; file name without extension
-  valid_size: Tensor  # b 2  int32; height and width without the padding
+  valid_size: Tensor  # b 2  int32; without the padding; below 1: no image
   raw_size: Tensor  # b 2  int32; height and width in the record
 
 

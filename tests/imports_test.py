@@ -79,6 +79,7 @@ DISTRIBUTIONS = {
   "PIL": "Pillow",
   "absl": "absl-py",
   "google": "protobuf",
+  "google_crc32c": "google-crc32c",
   "orbit": "tf-models-official",
 }
 

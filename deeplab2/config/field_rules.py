@@ -56,6 +56,7 @@ DATASET_RULES = {
   "small_instance_threshold": at_least(1),
   "small_instance_weight": above(0),
   "max_thing_id": at_least(1),
+  "max_bad_records": at_least(0),
 }
 
 MODEL_RULES = {
@@ -81,6 +82,8 @@ TRAINER_RULES = {
   "steps_per_loop": at_least(1),
   "seed": at_least(0),
   "precision": one_of("float32", "mixed_bfloat16"),
+  "nonfinite_policy": one_of("stop", "skip"),
+  "max_skipped_steps": at_least(1),
   "solver_options.batchnorm_momentum": _BELOW_ONE,
   "solver_options.batchnorm_epsilon": above(0),
   "solver_options.learning_policy": one_of("poly", "cosine", "constant"),

@@ -6,12 +6,13 @@ from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from deeplab2.datasets.coco_folder import AnnotatedImage
 from deeplab2.datasets.description import DatasetDescription
 from deeplab2.datasets.label_runs import find_runs
 from deeplab2.datasets.panoptic_png import read_segment_ids
+from deeplab2.datasets.pictures import decode_coarsely, opened_picture
 
 _FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}  # Pillow's to ours
 _JPEG_QUALITY = 95
@@ -75,30 +76,20 @@ def read_image(path: str, label_size: tuple[int, int] | None) -> ImageFile:
   """
   if not os.path.isfile(path):
     raise ValueError(f"image: expected a file; there is no {path}.")
-  with open(path, "rb") as file:
-    data = file.read()
   try:
-    with Image.open(io.BytesIO(data)) as picture:
+    with open(path, "rb") as file:
+      data = file.read()
+    with opened_picture(io.BytesIO(data)) as picture:
       size = (picture.height, picture.width)
       kept = _FORMATS.get(picture.format)
       turned = _is_turned(picture, label_size)
       if kept and picture.mode == "RGB" and not turned:
-        _decode_coarsely(picture)
+        decode_coarsely(picture)
         return ImageFile(data, kept, size)
       upright = ImageOps.exif_transpose(picture) if turned else picture
       return _stored_as_rgb(upright, "jpeg" if kept == "jpeg" else "png")
-  except (UnidentifiedImageError, OSError, SyntaxError) as error:
-    raise ValueError(f"image: {path} does not decode: {error}") from error
-
-
-def _decode_coarsely(picture: Image.Image):
-  """Reads every bit of a picture, and leaves what it can of the transforms.
-
-  A JPEG's is the greater part of decoding; at an eighth of the size it falls
-  away, and damage to the data still shows.
-  """
-  picture.draft(None, (picture.width // 8 or 1, picture.height // 8 or 1))
-  picture.load()
+  except (ValueError, OSError) as error:
+    raise ValueError(f"image: {path}: {error}") from error
 
 
 def _stored_as_rgb(picture: Image.Image, image_format: str) -> ImageFile:

@@ -29,8 +29,8 @@ def test_published_values(data, expected):
   assert crc32c(data) == expected
 
 
-@pytest.mark.parametrize("size", [1, 1023, 1024, 1025, 4099, 20011])
-def test_lanes_agree_with_the_definition(size):
+@pytest.mark.parametrize("size", [1, 1023, 4099, 20011])
+def test_agrees_with_the_definition(size):
   data = np.random.default_rng(size).bytes(size)
   assert crc32c(data) == _bit_by_bit(data)
 

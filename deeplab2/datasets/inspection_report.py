@@ -5,8 +5,6 @@ import numpy as np
 from deeplab2.datasets.description import DatasetDescription
 from deeplab2.datasets.inspection import Inspection
 
-_MOST_BAD = 20
-
 
 def describe(found: Inspection, dataset: DatasetDescription) -> str:
   """Statistics as text: totals, sizes, and one line a class."""
@@ -19,16 +17,51 @@ def describe(found: Inspection, dataset: DatasetDescription) -> str:
 
 
 def describe_bad(found: Inspection) -> str:
-  """One paragraph a bad record, at most twenty."""
+  """One paragraph a bad record."""
   lines = []
-  for bad in found.bad[:_MOST_BAD]:
+  for bad in found.bad:
     name = f" ({bad.name})" if bad.name else ""
-    lines.append(f"{bad.place}{name}:")
+    lines.append(f"{bad.file}, record {bad.record}{name}:")
     lines += [f"  {problem}" for problem in bad.problems]
-  left = len(found.bad) - _MOST_BAD
-  if left > 0:
-    lines.append(f"and {left} more")
   return "\n".join(lines)
+
+
+def describe_crowding(
+  found: Inspection, max_things: int, max_segments: int | None
+) -> str:
+  """A line a limit of the config that images exceed; "" if none does.
+
+  Args:
+    found: the inspection.
+    max_things: `max_thing_id`.
+    max_segments: `num_mask_slots`.
+  """
+  limits = [("things", "max_thing_id", max_things, found.things_an_image)]
+  if max_segments:
+    limits.append(
+      ("segments", "num_mask_slots", max_segments, found.segments_an_image)
+    )
+  lines = []
+  for what, field, limit, counts in limits:
+    above = sum(images for number, images in counts.items() if number > limit)
+    if above:
+      lines.append(
+        f"{above} images hold more {what} than {field}, {limit}: no error, but "
+        "not all of them are learnt from"
+      )
+  return "\n".join(lines)
+
+
+def to_dict(found: Inspection) -> dict:
+  """For JSON: how many records there are, and which are bad."""
+  return {
+    "records": found.num_records,
+    "labelled": found.num_labelled,
+    "bytes": found.num_bytes,
+    "most_things": max(found.things_an_image, default=0),
+    "most_segments": max(found.segments_an_image, default=0),
+    "bad": [bad._asdict() for bad in found.bad],
+  }
 
 
 def _totals(found: Inspection) -> str:
@@ -52,8 +85,8 @@ def _contents(found: Inspection) -> str:
   total = found.pixels.sum() + found.void_pixels
   return (
     f"void      {found.void_pixels / total:.2%} of the pixels\n"
-    f"segments  at most {found.most_segments} in an image, of which things at "
-    f"most {found.most_things}"
+    f"segments  at most {max(found.segments_an_image)} in an image, of which "
+    f"things at most {max(found.things_an_image)}"
   )
 
 

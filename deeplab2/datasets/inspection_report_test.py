@@ -1,9 +1,16 @@
+from collections import Counter
+
 import numpy as np
 
 from deeplab2.datasets.categories import describe_categories
 from deeplab2.datasets.conftest import CATEGORIES
 from deeplab2.datasets.inspection import BadRecord, Inspection
-from deeplab2.datasets.inspection_report import describe, describe_bad
+from deeplab2.datasets.inspection_report import (
+  describe,
+  describe_bad,
+  describe_crowding,
+  to_dict,
+)
 
 PETS = describe_categories(CATEGORIES, "pets")
 
@@ -22,8 +29,8 @@ def test_a_line_for_totals_sizes_and_each_class():
     crowds=np.array([0, 0, 3, 0]),
     pixels=np.array([0, 35, 24, 204]),
     void_pixels=298,
-    most_segments=6,
-    most_things=5,
+    segments_an_image=Counter({6: 1, 2: 2}),
+    things_an_image=Counter({5: 1, 1: 2}),
   )
   found.sizes.update({(11, 17): 3, (13, 7): 1})
   assert describe(found, PETS).splitlines() == [
@@ -45,11 +52,38 @@ def test_without_labels_there_are_only_totals():
   assert describe(found, PETS) == "records   2 (0 labelled, 0 bad), 0.0 MiB"
 
 
-def test_bad_records_are_named_and_a_long_list_is_cut():
-  bad = [BadRecord(f"a, record {i}", "cat", ("x.", "y.")) for i in range(23)]
+def test_bad_records_are_named():
+  bad = [BadRecord("a", i, "cat", ("x.", "y.")) for i in range(23)]
   lines = describe_bad(_inspection(bad=bad)).splitlines()
   assert lines[:3] == ["a, record 0 (cat):", "  x.", "  y."]
-  assert lines[-1] == "and 3 more"
-  assert len(lines) == 61
-  nameless = _inspection(bad=[BadRecord("b", "", ("z.",))])
-  assert describe_bad(nameless) == "b:\n  z."
+  assert len(lines) == 69
+  nameless = _inspection(bad=[BadRecord("b", 7, "", ("z.",))])
+  assert describe_bad(nameless) == "b, record 7:\n  z."
+
+
+def test_limits_of_the_config_that_images_exceed():
+  found = _inspection(
+    things_an_image=Counter({5: 2, 3: 4}), segments_an_image=Counter({7: 6})
+  )
+  assert describe_crowding(found, 5, 7) == ""
+  assert describe_crowding(found, 4, 6).splitlines() == [
+    "2 images hold more things than max_thing_id, 4: no error, but not all of "
+    "them are learnt from",
+    "6 images hold more segments than num_mask_slots, 6: no error, but not all "
+    "of them are learnt from",
+  ]
+  assert describe_crowding(found, 5, None) == ""
+
+
+def test_what_other_programs_read():
+  found = _inspection(num_records=3, num_bytes=7)
+  found.bad.append(BadRecord("a", 2, "cat", ("x.",)))
+  found.things_an_image[4] += 1
+  assert to_dict(found) == {
+    "records": 3,
+    "labelled": 0,
+    "bytes": 7,
+    "most_things": 4,
+    "most_segments": 0,
+    "bad": [{"file": "a", "record": 2, "name": "cat", "problems": ("x.",)}],
+  }

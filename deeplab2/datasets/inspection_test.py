@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab2.datasets import inspection
 from deeplab2.datasets.categories import describe_categories
 from deeplab2.datasets.coco_annotations import encode_segments
 from deeplab2.datasets.conftest import CATEGORIES, tiny_label
@@ -59,8 +60,10 @@ def three_files(tmp_path):
 @pytest.mark.parametrize("num_processes", [1, 2])
 def test_counts(three_files, num_processes):
   seen = []
-  found = inspect_files(three_files, PETS, num_processes, seen.append)
-  assert seen == [2, 0, 2]
+  found = inspect_files(
+    three_files, PETS, num_processes, lambda *news: seen.append(news)
+  )
+  assert seen == [(0, 4), (2, 4), (4, 4)]
   assert (found.num_records, found.num_labelled) == (4, 3)
   assert found.bad == []
   assert found.names == ["0", "1", "4", "test"]
@@ -70,7 +73,8 @@ def test_counts(three_files, num_processes):
   np.testing.assert_array_equal(found.crowds, [0, 0, 3, 0])
   np.testing.assert_array_equal(found.pixels, [0, 5 * 7, 3 * 8, 3 * 4 * W])
   assert found.void_pixels == 3 * H * W - found.pixels.sum()
-  assert (found.most_segments, found.most_things) == (6, 5)
+  assert found.segments_an_image == {2: 1, 3: 1, 6: 1}
+  assert found.things_an_image == {1: 1, 2: 1, 5: 1}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +84,10 @@ def test_counts(three_files, num_processes):
       _example(**{"image/height": W}),
       "image/encoded: expected the stated height and width (17, 17); got (11, "
       "17).",
+    ),
+    (
+      _example(**{"image/filename": b"\xff"}),
+      "image/filename: expected a text in UTF-8; got b'\\xff'.",
     ),
     (
       _example(panoptic=_label(1))[:-5],
@@ -123,14 +131,41 @@ def test_a_bad_record_is_named_and_the_others_counted(
   found = inspect_files([path], PETS)
   assert found.num_records == 2
   assert found.num_labelled == 1
-  assert [bad.place for bad in found.bad] == [f"{path}, record 1"]
-  assert found.bad[0].problems == (problem,)
+  (bad,) = found.bad
+  assert (bad.file, bad.record, bad.problems) == (path, 1, (problem,))
+  assert bad.name in ("0", "", "\ufffd")
 
 
 def test_an_image_that_does_not_decode(tmp_path):
   path = _write(tmp_path / "a", [_example(**{"image/encoded": _png()[:60]})])
   (bad,) = inspect_files([path], PETS).bad
   assert bad.problems[0].startswith("image/encoded: does not decode: ")
+  assert bad.name == "0"
+
+
+def test_an_image_that_would_fill_the_memory_is_not_decoded(tmp_path):
+  bomb = _png()[:16] + b"\0\1\0\0" * 2 + _png()[24:]
+  example = _example(
+    **{
+      "image/encoded": bomb,
+      "image/height": 65536,
+      "image/width": 65536,
+    }
+  )
+  (bad,) = inspect_files([_write(tmp_path / "a", [example])], PETS).bad
+  assert bad.problems == (
+    "image/encoded: expected 1 to 67108864 pixels; got height 65536, width "
+    "65536.",
+  )
+
+
+def test_parts_of_a_long_file_are_counted_once(tmp_path, monkeypatch):
+  monkeypatch.setattr(inspection, "_PART", 3)
+  path = _write(tmp_path / "a", [_example(f"{i}", _label(1)) for i in range(8)])
+  found = inspect_files([path], PETS)
+  assert found.names == [f"{i}" for i in range(8)]
+  assert found.places[-1] == (path, 7)
+  assert found.num_labelled == 8
 
 
 def test_flipped_bits_and_cut_files_are_named(tmp_path, three_files):
@@ -142,18 +177,20 @@ def test_flipped_bits_and_cut_files_are_named(tmp_path, three_files):
   with open(three_files[2], "r+b") as file:
     file.truncate(90)
   found = inspect_files(three_files, PETS)
-  assert found.bad[0] == BadRecord(
-    f"{three_files[0]}, record 0", "", ("the checksum does not agree.",)
+  first, second = found.bad
+  assert first == BadRecord(
+    three_files[0], 0, "", ("the checksum does not agree.",)
   )
-  assert found.bad[1].place == three_files[2]
-  assert "cut short" in found.bad[1].problems[0]
-  assert found.num_records == 2
+  assert second[:3] == (three_files[2], 0, "")
+  assert "cut short" in second.problems[0]
+  assert found.num_records == 3
 
 
 def test_one_name_in_two_records(tmp_path):
   path = _write(tmp_path / "a", [_example("x"), _example("x")])
   (bad,) = inspect_files([path], PETS).bad
-  assert bad.problems == ("image/filename: 'x' stands in 2 records.",)
+  problem = f"image/filename: stands in {path}, record 0 as well."
+  assert bad == BadRecord(path, 1, "x", (problem,))
 
 
 def test_records_of_the_original_need_no_label_format():
@@ -167,5 +204,5 @@ def test_records_of_the_original_need_no_label_format():
 
 def test_long_lists_of_ids_are_cut():
   many = np.arange(40, 62).reshape(2, 11) * 256
-  (problem,) = label_problems(many, PETS)
+  (problem,) = label_problems(many.ravel(), PETS)
   assert problem.endswith("got 40, 41, 42, 43, 44, 45, 46, 47 ....")

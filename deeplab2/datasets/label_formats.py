@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 
+from deeplab2.datasets.image_header import check_pixels
 from deeplab2.datasets.label_runs import find_runs
 
 RAW = "raw"
@@ -50,8 +51,10 @@ def decode_label(
     size: height and width that the record states.
 
   Raises:
-    ValueError: the bytes are no such map of that size.
+    ValueError: the bytes are no such map of that size. Never takes more memory
+      than two such maps, whatever they would decompress to.
   """
+  check_pixels(size)
   if label_format == RAW.encode():
     _check_length(data, size)
     return np.frombuffer(data, "<i4").reshape(size)
@@ -72,10 +75,24 @@ def _check_length(data: bytes, size: tuple[int, int]):
     )
 
 
+def _decompress(data: bytes, limit: int) -> bytes:
+  """At most `limit` bytes; zlib's own function knows no limit."""
+  decompressor = zlib.decompressobj()
+  whole = decompressor.decompress(data, limit)
+  # Without room left, the end of the stream may still wait to be read.
+  rest = decompressor.decompress(decompressor.unconsumed_tail, 1)
+  if rest or not decompressor.eof:
+    problem = f"more than {limit} bytes" if rest else "cut short"
+    raise ValueError(f"they are {problem}")
+  return whole
+
+
 def _read_runs(data: bytes, size: tuple[int, int]) -> np.ndarray:
   """Ids and lengths of the runs, which fill the map.  2 r  int32"""
   try:
-    rows = np.frombuffer(zlib.decompress(data), "<i4").reshape(2, -1)
+    # As many bytes as a run a pixel would have.
+    rows = np.frombuffer(_decompress(data, 8 * size[0] * size[1]), "<i4")
+    rows = rows.reshape(2, -1)
   except (zlib.error, ValueError) as error:
     raise ValueError(
       f"expected the zlib of two rows of int32; got {len(data)} bytes that are "

@@ -98,3 +98,13 @@ def test_other_forms_are_not_written():
   assert str(caught.value) == (
     "label_format: expected one of ('runs', 'raw'); got 'gif'."
   )
+
+
+def test_what_decompresses_to_more_than_the_map_is_not_decompressed():
+  bomb = zlib.compress(bytes(8 * H * W + 1))
+  with pytest.raises(ValueError, match=r"not: they are more than 1768 bytes\."):
+    decode_label(bomb, b"runs", (H, W))
+  with pytest.raises(ValueError, match=r"not: they are cut short\."):
+    decode_label(_runs([5], [H * W])[:-3], b"runs", (H, W))
+  with pytest.raises(ValueError, match="got height 70000, width 70000"):
+    decode_label(b"", b"raw", (70000, 70000))

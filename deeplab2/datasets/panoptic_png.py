@@ -3,7 +3,9 @@
 import os
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from deeplab2.datasets.pictures import opened_picture
 
 _LARGEST_ID = 2**24 - 1
 
@@ -12,22 +14,21 @@ def read_segment_ids(path: str) -> np.ndarray:
   """Segment ids of a panoptic PNG.  h w  int32; 0 where unlabelled.
 
   Raises:
-    ValueError: there is no such file, or it is not an RGB picture.
+    ValueError: there is no such file, or it is no RGB picture of a size within
+      reason.
   """
   if not os.path.isfile(path):
     raise ValueError(f"panoptic map: expected a file; there is no {path}.")
   try:
-    with Image.open(path) as picture:
+    with opened_picture(path) as picture:
       if picture.mode != "RGB":
         raise ValueError(
-          f"panoptic map: expected an RGB PNG, id = R + 256 G + 65536 B; "
-          f"{path} has mode {picture.mode}."
+          f"expected an RGB PNG, id = R + 256 G + 65536 B; got mode "
+          f"{picture.mode}."
         )
       return _ids(picture)
-  except (UnidentifiedImageError, OSError, SyntaxError) as error:
-    raise ValueError(
-      f"panoptic map: {path} does not decode: {error}"
-    ) from error
+  except ValueError as error:
+    raise ValueError(f"panoptic map: {path}: {error}") from error
 
 
 def _ids(picture: Image.Image) -> np.ndarray:

@@ -21,8 +21,8 @@ def test_other_pictures_are_named(tmp_path):
   with pytest.raises(ValueError) as caught:
     read_segment_ids(path)
   assert str(caught.value) == (
-    "panoptic map: expected an RGB PNG, id = R + 256 G + 65536 B; "
-    f"{path} has mode L."
+    f"panoptic map: {path}: expected an RGB PNG, id = R + 256 G + 65536 B; got "
+    "mode L."
   )
 
 

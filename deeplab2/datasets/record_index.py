@@ -1,22 +1,20 @@
 """Where every record of a set of TFRecord files lies, for reads by number.
 
-A record on disk: length (uint64), masked CRC of the length (uint32), the data,
-masked CRC of the data (uint32); little-endian. Reading by number makes a batch
-a function of the step alone, which a shuffle buffer cannot do.
+Reading by number makes a batch a function of the step alone, which a shuffle
+buffer cannot do. What is damaged has a number like a record, so that it can be
+counted and passed over like one that is bad inside.
 """
 
 import dataclasses
 import glob
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from deeplab2.datasets.crc32c import masked_crc32c
-
-_HEADER = struct.Struct("<QI")
-_FOOTER = struct.Struct("<I")
+from deeplab2.datasets.record_scan import FOOTER, HEADER, scan_records
 
 
 def frame_record(data: bytes) -> bytes:
@@ -24,10 +22,9 @@ def frame_record(data: bytes) -> bytes:
   length = struct.pack("<Q", len(data))
   return b"".join(
     (
-      length,
-      _FOOTER.pack(masked_crc32c(length)),
+      HEADER.pack(len(data), masked_crc32c(length)),
       data,
-      _FOOTER.pack(masked_crc32c(data)),
+      FOOTER.pack(masked_crc32c(data)),
     )
   )
 
@@ -43,17 +40,28 @@ class RecordIndex:
   file_ids: np.ndarray  # records  int32; index of `files`
   offsets: np.ndarray  # records  int64; first byte of the data
   lengths: np.ndarray  # records  int64; bytes of the data
+  damage: Mapping[int, str]  # number -> why there is no record to be read
 
   @classmethod
-  def from_patterns(cls, patterns: str | Sequence[str]) -> "RecordIndex":
+  def from_patterns(
+    cls, patterns: str | Sequence[str], allow_damage: bool = False
+  ) -> "RecordIndex":
     """Scans the headers of all files that the patterns match.
+
+    Args:
+      patterns: globs.
+      allow_damage: whether to number places where records were, such as a
+        file's cut-off end, instead of raising an error.
 
     Raises:
       ValueError: a pattern matches no file, there is no record at all, or a
-        file is cut short or is no TFRecord file; names the file and the byte.
+        file is cut short or damaged and may not be; names it and the byte.
     """
     index = cls.from_files(matching_files(patterns))
-    if not len(index):
+    nothing = len(index.damage) == len(index)
+    if index.damage and (nothing or not allow_damage):
+      raise ValueError(index.describe_damage())
+    if nothing:
       raise ValueError(
         f"file_pattern: the files hold no record; got {patterns}."
       )
@@ -61,32 +69,44 @@ class RecordIndex:
 
   @classmethod
   def from_files(cls, files: Sequence[str]) -> "RecordIndex":
-    """Scans the headers of these files, which may be empty."""
-    spans = [list(_scan(path)) for path in files]
-    places = [span for of_file in spans for span in of_file]
+    """Scans the headers of these files, which may be empty or damaged."""
+    spans = [list(scan_records(path)) for path in files]
+    all_spans = [span for of_file in spans for span in of_file]
+    places = [(span.offset, span.length) for span in all_spans]
     offsets, lengths = np.array(places, np.int64).reshape(-1, 2).T
     counts = [len(of_file) for of_file in spans]
     file_ids = np.repeat(np.arange(len(files), dtype=np.int32), counts)
-    return cls(tuple(files), file_ids, offsets, lengths)
+    damage = {i: span.problem for i, span in enumerate(all_spans)}
+    damage = {i: problem for i, problem in damage.items() if problem}
+    return cls(tuple(files), file_ids, offsets, lengths, damage)
 
   def __len__(self) -> int:
     return len(self.offsets)
 
-  def read(self, number: int, verify: bool = False) -> bytes:
-    """Data of one record; `verify` compares it with its checksum.
+  def read(self, number: int) -> bytes:
+    """Data of one record.
 
-    Training leaves that out; `data/inspect_tfrecords.py` does it once for all.
+    Raises:
+      ValueError: it is damaged: the data is not what its checksum says, or it
+        is not there; names the file and the record.
     """
+    if number in self.damage:
+      raise ValueError(f"{self.where(number)}: {self.damage[number]}")
     length = int(self.lengths[number])
-    with open(self.files[self.file_ids[number]], "rb") as file:
-      file.seek(int(self.offsets[number]))
-      data = file.read(length)
-      footer = file.read(_FOOTER.size)
-    if len(data) + len(footer) != length + _FOOTER.size:
+    try:
+      with open(self.files[self.file_ids[number]], "rb") as file:
+        file.seek(int(self.offsets[number]))
+        data = file.read(length)
+        footer = file.read(FOOTER.size)
+    except OSError as error:
+      raise ValueError(
+        f"{self.where(number)}: cannot be read: {error.strerror}."
+      ) from error
+    if len(data) + len(footer) != length + FOOTER.size:
       raise ValueError(
         f"{self.where(number)}: the file was cut since its scan."
       )
-    if verify and _FOOTER.unpack(footer)[0] != masked_crc32c(data):
+    if FOOTER.unpack(footer)[0] != masked_crc32c(data):
       raise ValueError(f"{self.where(number)}: the checksum does not agree.")
     return data
 
@@ -95,6 +115,13 @@ class RecordIndex:
     file_id = self.file_ids[number]
     place = number - int(np.searchsorted(self.file_ids, file_id))
     return f"{self.files[file_id]}, record {place}"
+
+  def describe_damage(self) -> str:
+    """The first place that is damaged, and how many more there are."""
+    first = min(self.damage)
+    text = f"{self.files[self.file_ids[first]]}: {self.damage[first]}"
+    others = len(self.damage) - 1
+    return f"{text} {others} more places are damaged." if others else text
 
 
 def matching_files(patterns: str | Sequence[str]) -> tuple[str, ...]:
@@ -105,6 +132,7 @@ def matching_files(patterns: str | Sequence[str]) -> tuple[str, ...]:
   files = set()
   for pattern in patterns:
     matches = glob.glob(os.path.expanduser(pattern))
+    matches = [match for match in matches if not os.path.isdir(match)]
     if not matches:
       raise ValueError(
         f"file_pattern: expected TFRecord files, such as "
@@ -113,34 +141,3 @@ def matching_files(patterns: str | Sequence[str]) -> tuple[str, ...]:
       )
     files.update(matches)
   return tuple(sorted(files))
-
-
-def _scan(path: str) -> Iterator[tuple[int, int]]:
-  """(offset, length) of the data of each record of a file."""
-  size = os.path.getsize(path)
-  with open(path, "rb", buffering=0) as file:
-    start = 0
-    while start < size:
-      length = _read_length(file, path, start)
-      offset = start + _HEADER.size
-      start = offset + length + _FOOTER.size
-      if start > size:
-        raise ValueError(
-          f"{path}: cut short: the record at byte {offset - _HEADER.size} ends "
-          f"at byte {start}, the file at {size}."
-        )
-      yield offset, length
-      file.seek(start)
-
-
-def _read_length(file, path: str, start: int) -> int:
-  header = file.read(_HEADER.size)
-  if len(header) < _HEADER.size:
-    raise ValueError(f"{path}: cut short: no whole header at byte {start}.")
-  length, crc = _HEADER.unpack(header)
-  if crc != masked_crc32c(header[:8]):
-    raise ValueError(
-      f"{path}: not a TFRecord file, or damaged: the checksum of the header at "
-      f"byte {start} does not agree."
-    )
-  return length

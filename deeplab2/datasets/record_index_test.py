@@ -29,7 +29,7 @@ def _error_of(pattern) -> str:
 def test_reads_every_record_in_order_of_file_and_place(folder):
   index = RecordIndex.from_patterns(str(folder / "*.tfrecord"))
   assert len(index) == 4
-  assert [index.read(i, verify=True) for i in range(4)] == DATA
+  assert [index.read(i) for i in range(4)] == DATA
   assert index.where(3) == f"{folder / 'c.tfrecord'}, record 2"
   assert index.where(0) == f"{folder / 'b.tfrecord'}, record 0"
 
@@ -81,15 +81,15 @@ def test_a_file_of_another_kind_is_named(folder):
   )
 
 
-def test_damaged_data_is_found_on_demand(folder):
+def test_damaged_data_is_found_when_it_is_read(folder):
   path = folder / "c.tfrecord"
   data = bytearray(path.read_bytes())
   data[len(frame_record(b"one")) + 12 + 100] ^= 1
   path.write_bytes(data)
   index = RecordIndex.from_patterns(str(path))
-  assert index.read(0, verify=True) == b"one"
+  assert index.read(0) == b"one"
   with pytest.raises(ValueError) as caught:
-    index.read(1, verify=True)
+    index.read(1)
   assert str(caught.value) == (
     f"{path}, record 1: the checksum does not agree."
   )
@@ -106,6 +106,32 @@ def test_a_file_cut_after_the_scan_is_named(folder):
   )
 
 
+def test_what_is_damaged_may_be_counted_in(folder):
+  path = folder / "c.tfrecord"
+  os.truncate(path, path.stat().st_size - 1)
+  index = RecordIndex.from_patterns(str(folder / "*"), allow_damage=True)
+  assert [index.read(i) for i in range(3)] == DATA[:3]
+  with pytest.raises(ValueError) as caught:
+    index.read(3)
+  assert str(caught.value).startswith(f"{path}, record 2: cut short: the rec")
+  os.truncate(folder / "b.tfrecord", 3)
+  assert _error_of(str(folder / "*")) == (
+    f"{folder / 'b.tfrecord'}: cut short: no whole header at byte 0. "
+    "1 more places are damaged."
+  )
+
+
+def test_a_file_that_vanished_is_named(folder):
+  path = folder / "c.tfrecord"
+  index = RecordIndex.from_patterns(str(path))
+  path.unlink()
+  with pytest.raises(ValueError) as caught:
+    index.read(0)
+  assert str(caught.value) == (
+    f"{path}, record 0: cannot be read: No such file or directory."
+  )
+
+
 def test_patterns_without_files_or_records(folder):
   missing = str(folder / "train*")
   assert _error_of(missing) == (
@@ -116,6 +142,8 @@ def test_patterns_without_files_or_records(folder):
   assert _error_of([]) == (
     "file_pattern: expected at least one pattern; got none."
   )
+  (folder / "train2017").mkdir()
+  assert _error_of(missing).endswith(f"nothing matches {missing!r}.")
   empty = str(folder / "a.tfrecord")
   assert _error_of(empty) == (
     f"file_pattern: the files hold no record; got {empty}."

@@ -11,11 +11,20 @@ from deeplab2.datasets.records import (
   IMAGE,
   LABEL,
   LABEL_FORMAT,
+  NAME,
   RecordIndex,
   parse_example,
 )
+from deeplab2.input.bad_records import BadRecords, TooManyBadRecordsError
 from deeplab2.input.loader import RecordLoader
-from deeplab2.input.testing import TOY, toy_example, write_records
+from deeplab2.input.order import EpochOrder
+from deeplab2.input.testing import (
+  TOY,
+  png_bytes,
+  ramp_image,
+  toy_example,
+  write_records,
+)
 
 
 def load_changed(tmp_path, change):
@@ -33,7 +42,8 @@ def test_a_record_is_what_the_format_says(tmp_path, label_format):
   path = write_records(tmp_path / "a.tfrecord", examples)
   loader = RecordLoader(RecordIndex.from_patterns(path), TOY)
   dataset = tf.data.Dataset.range(3).map(loader.load_in_graph)
-  for number, record in enumerate(dataset):
+  for number, (record, is_good) in enumerate(dataset):
+    assert is_good
     parsed = parse_example(tf.constant(toy_example(number)))
     np.testing.assert_array_equal(record.image, parsed.image)
     np.testing.assert_array_equal(record.panoptic, parsed.panoptic)
@@ -76,9 +86,28 @@ def set_bytes(name, value):
   [
     (
       set_bytes(IMAGE, b"no image"),
-      "image/encoded: expected a whole JPEG or PNG image; got 8 bytes that do "
-      "not decode: Unknown image file format. One of JPEG, PNG, GIF, BMP, WebP "
-      "required.",
+      "image/encoded: expected a whole JPEG or PNG image; got 8 bytes that "
+      "begin with b'no image'.",
+    ),
+    (
+      lambda features: set_bytes(
+        IMAGE, features[IMAGE].bytes_list.value[0][:60]
+      )(features),
+      "image/encoded: expected a whole JPEG or PNG image; got 60 bytes that do "
+      "not decode: Invalid PNG data, size 60",
+    ),
+    (
+      set_bytes(IMAGE, png_bytes(ramp_image(33, 41))[:16] + b"\0\1\0\0" * 2),
+      "image/encoded: expected 1 to 67108864 pixels; got height 65536, width "
+      "65536.",
+    ),
+    (
+      set_bytes(NAME, b"na\xefve"),
+      "image/filename: expected a text in UTF-8; got b'na\\xefve'.",
+    ),
+    (
+      lambda features: features[HEIGHT].bytes_list.value.append(b"33"),
+      "image/height: expected int; got bytes.",
     ),
     (
       lambda features: features.pop(LABEL),
@@ -91,7 +120,8 @@ def set_bytes(name, value):
     ),
     (
       lambda features: features[HEIGHT].int64_list.value.__setitem__(0, 7),
-      "height and width: expected those of the image, (33, 41); got (7, 41).",
+      "image/encoded: expected the stated height and width (7, 41); got (33, "
+      "41).",
     ),
     (
       set_bytes(LABEL, b"1234"),
@@ -127,3 +157,47 @@ def test_what_is_no_example_is_named(tmp_path):
   loader = RecordLoader(RecordIndex.from_patterns(path), TOY)
   with pytest.raises(ValueError, match=r"a\.tfrecord, record 0: expected a tf"):
     loader.load(0)
+
+
+def test_a_bad_record_is_void_without_a_name(tmp_path):
+  path = write_records(tmp_path / "a.tfrecord", [toy_example(0), b"\xff"])
+  bad = BadRecords(1)
+  loader = RecordLoader(RecordIndex.from_patterns(path), TOY, bad=bad)
+  dataset = tf.data.Dataset.range(2).map(loader.load_in_graph)
+  (good, is_good), (nothing, is_good_too) = dataset
+  assert good.name == "image0" and is_good
+  assert nothing.name == "" and not is_good_too
+  assert nothing.panoptic.shape == (1, 1)
+  assert bad.count == 1
+
+
+def place_holders(tmp_path, examples, limit):
+  """Names at the positions of an epoch, whatever was met before them."""
+  path = write_records(tmp_path / "a.tfrecord", examples)
+  index = RecordIndex.from_patterns(path)
+  orders = [EpochOrder(len(index), 3, stream) for stream in (0, 2)]
+  names = []
+  for position in range(len(index)):
+    loader = RecordLoader(index, TOY, bad=BadRecords(limit))
+    names.append(loader.load_at(position, *orders).name.decode())
+  return names
+
+
+def test_good_records_take_the_places_of_bad_ones(tmp_path):
+  good = [toy_example(i) for i in range(7)]
+  broken = [example if i % 3 else b"" for i, example in enumerate(good)]
+  expected = place_holders(tmp_path, good, limit=0)
+  found = place_holders(tmp_path, broken, limit=3)
+  bad = {"image0", "image3", "image6"}
+  assert [name for name in found if name not in bad] == found
+  for wanted, name in zip(expected, found, strict=True):
+    assert name == wanted or wanted in bad
+
+
+def test_without_a_good_record_there_is_an_end(tmp_path):
+  with pytest.raises(TooManyBadRecordsError) as error:
+    place_holders(tmp_path, [b"", b"\xff", b""], limit=5)
+  assert str(error.value) == (
+    "file_pattern: expected records that can be read; all 3 are bad, such as "
+    f"{tmp_path / 'a.tfrecord'}, record 0."
+  )

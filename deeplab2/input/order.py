@@ -8,7 +8,6 @@ knows its record, without having read anything before it.
 import functools
 
 import numpy as np
-import tensorflow as tf
 
 
 class EpochOrder:
@@ -31,11 +30,6 @@ class EpochOrder:
     """Number of the record at a position."""
     epoch, place = divmod(int(position), self._num_records)
     return self._permutation(epoch)[place]
-
-  def record_in_graph(self, position: tf.Tensor) -> tf.Tensor:
-    """The same inside `tf.data`: scalar int64 to scalar int64."""
-    record = tf.numpy_function(self.record, [position], tf.int64)
-    return tf.ensure_shape(record, [])
 
   def _permute(self, epoch: int) -> np.ndarray:
     # Sorted raw bits: numpy keeps those the same for ever, its shuffles not.

@@ -2,13 +2,17 @@
 
 Batch i of training is a function of (seed, i) and nothing else. A run that
 stops and starts again at step i, on other hosts even, sees what it would have
-seen.
+seen. That holds with bad records too, up to `max_bad_records` of which are
+passed over: in training a good one takes the place of each, in evaluation there
+is a hole in the batch.
 """
 
 import tensorflow as tf
 
 from deeplab2.datasets.description import DatasetDescription
 from deeplab2.datasets.records import Record, RecordIndex
+from deeplab2.input.bad_records import BadRecords
+from deeplab2.input.crowding import Crowding
 from deeplab2.input.examples import augment, augment_and_paste, fit
 from deeplab2.input.loader import RecordLoader
 from deeplab2.input.order import EpochOrder
@@ -20,6 +24,9 @@ from deeplab2.structures import Batch, Sample
 _PREFETCHED_BATCHES = 2
 _INT64_MAX = 2**63 - 1
 
+# Independent orders of a run's records.
+_IMAGES, _PASTED, _SPARE_IMAGES, _SPARE_PASTED = range(4)
+
 
 def train_batches(
   options,
@@ -30,6 +37,8 @@ def train_batches(
   target_stride: int = 1,
   num_shards: int = 1,
   shard_index: int = 0,
+  bad: BadRecords | None = None,
+  crowding: Crowding | None = None,
 ) -> tf.data.Dataset:
   """Augmented batches without end.
 
@@ -42,13 +51,16 @@ def train_batches(
       logits saves time and changes no loss.
     num_shards: hosts that share each batch.
     shard_index: which part of each batch this host makes.
+    bad: counts the records that are passed over; by default up to
+      `max_bad_records` of the options.
+    crowding: counts the images that hold too much.
 
   Returns:
     A dataset of `Batch` of static shape; `batch_size / num_shards` images each.
 
   Raises:
-    ValueError: the options do not fit; names the field. A bad record stops the
-      iteration with `tf.errors.InvalidArgumentError` that names its file.
+    ValueError: the options do not fit; names the field. One bad record too many
+      stops the iteration with `tf.errors.InvalidArgumentError` that names them.
   """
   settings = read_settings(options)
   if not settings.labelled:
@@ -58,18 +70,21 @@ def train_batches(
     )
   _check_stride(target_stride, settings)
   per_host = _images_per_host(settings.batch_size, num_shards, shard_index)
-  index = RecordIndex.from_patterns(options.file_pattern)
-  loader = RecordLoader(index, dataset)
-  order = EpochOrder(len(index), seed)
-  paste_order = EpochOrder(len(index), seed, stream=1)
+  bad = bad or BadRecords(options.max_bad_records)
+  index = _index(options, bad)
+  loader = RecordLoader(index, dataset, bad=bad, crowding=crowding)
+  order, paste_order, spare_order, spare_paste_order = (
+    EpochOrder(len(index), seed, stream)
+    for stream in (_IMAGES, _PASTED, _SPARE_IMAGES, _SPARE_PASTED)
+  )
 
   def example(count: tf.Tensor) -> Batch:
     step, place = count // per_host, count % per_host
     position = step * settings.batch_size + shard_index * per_host + place
     image_seed = tf.stack([tf.constant(seed, tf.int64), position])
-    record = loader.load_in_graph(order.record_in_graph(position))
+    record = loader.load_at_in_graph(position, order, spare_order)
     if settings.paste_scale:
-      source = loader.load_in_graph(paste_order.record_in_graph(position))
+      source = loader.load_at_in_graph(position, paste_order, spare_paste_order)
       sample, size = augment_and_paste(
         record, source, settings, dataset.layout, image_seed
       )
@@ -84,17 +99,23 @@ def train_batches(
 
 
 def eval_batches(
-  options, dataset: DatasetDescription, *, target_stride: int = 1
+  options,
+  dataset: DatasetDescription,
+  *,
+  target_stride: int = 1,
+  bad: BadRecords | None = None,
 ) -> tf.data.Dataset:
   """Every image once, in the order of the records, resized to fit the crop.
 
   The last batch holds what is left. Images without labels
   (`decode_groundtruth_label: false`) come with targets that are void all over.
+  In the place of a bad record stands a void image whose valid size is -1, -1.
 
   Args:
     options: a `DatasetOptions` message.
     dataset: the classes of its records.
     target_stride: keeps every n-th pixel of the target maps.
+    bad: as in `train_batches`.
 
   Returns:
     A finite dataset of `Batch`, of static shape but for the batch axis, and of
@@ -106,16 +127,28 @@ def eval_batches(
   settings = read_settings(options)
   _check_fits(settings)
   _check_stride(target_stride, settings)
-  index = RecordIndex.from_patterns(options.file_pattern)
-  loader = RecordLoader(index, dataset, settings.labelled)
+  bad = bad or BadRecords(options.max_bad_records)
+  index = _index(options, bad)
+  loader = RecordLoader(index, dataset, settings.labelled, bad=bad)
 
   def example(number: tf.Tensor) -> Batch:
-    record = loader.load_in_graph(number)
+    record, is_good = loader.load_in_graph(number)
     sample, size = fit(record, settings, void_id(dataset.layout))
+    size = tf.where(is_good, size, -1)
     return _with_targets(record, sample, size, settings, dataset, target_stride)
 
   numbers = tf.data.Dataset.range(len(index))
   return _batched(numbers, example, settings.batch_size, drop_remainder=False)
+
+
+def _index(options, bad: BadRecords) -> RecordIndex:
+  """The records; what shows to be damaged before it is read is counted."""
+  index = RecordIndex.from_patterns(
+    options.file_pattern, allow_damage=bad.limit > 0
+  )
+  for number, problem in index.damage.items():
+    bad.add(index.where(number), problem)
+  return index
 
 
 def _with_targets(

@@ -1,11 +1,13 @@
 """Tests of the batches, from files to tensors."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from deeplab2.input.bad_records import BadRecords
 from deeplab2.input.pipeline import eval_batches, train_batches
 from deeplab2.input.testing import (
   TOY,
@@ -175,6 +177,50 @@ def test_a_bad_record_stops_the_iteration_and_is_named(tmp_path):
     tf.errors.InvalidArgumentError, match=r"a\.tfrecord, record 1: expected a"
   ):
     take(batches, 2)
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory) -> str:
+  """Seven records, of which 2 decodes to nothing and 6 is cut off."""
+  folder = tmp_path_factory.mktemp("damaged")
+  examples = [toy_example(i) for i in range(NUM_RECORDS)]
+  examples[2] = b"\xff"
+  path = write_records(folder / "a.tfrecord", examples)
+  os.truncate(path, os.path.getsize(path) - 1)
+  return path
+
+
+def test_a_resumed_run_passes_over_the_same_records(damaged):
+  augmentations = {"panoptic_copy_paste": {"panoptic_copy_paste_scale": 1.0}}
+  options = toy_options(damaged, max_bad_records=2, augmentations=augmentations)
+  told = []
+  bad = BadRecords(2, report=lambda where, problem: told.append(where))
+  whole = take(train_batches(options, TOY, seed=5, bad=bad), 6)
+  assert bad.count == 2
+  assert sorted(told) == [f"{damaged}, record 2", f"{damaged}, record 6"]
+  resumed = take(train_batches(options, TOY, seed=5, start_step=4), 2)
+  assert_same(whole[4:], resumed)
+  names = {name.decode() for batch in whole for name in batch.name}
+  assert names == {f"image{i}" for i in (0, 1, 3, 4, 5)}
+
+
+def test_an_evaluation_has_a_hole_where_a_record_is_bad(damaged):
+  options = toy_options(damaged, max_bad_records=2)
+  first, last = take(eval_batches(options, TOY), 2)
+  names = [name.decode() for name in (*first.name, *last.name)]
+  assert names == ["image0", "image1", "", "image3", "image4", "image5", ""]
+  valid = np.concatenate([first.valid_size, last.valid_size])
+  np.testing.assert_array_equal(valid[[2, 6]], -1)
+  assert (np.delete(valid, [2, 6], axis=0) > 0).all()
+
+
+def test_one_bad_record_too_many_ends_the_iteration(damaged):
+  options = toy_options(damaged, max_bad_records=1)
+  with pytest.raises(tf.errors.InvalidArgumentError, match="at most 1 bad rec"):
+    take(train_batches(options, TOY, seed=5), 6)
+  options.max_bad_records = 0
+  with pytest.raises(ValueError, match=r"a\.tfrecord: cut short: the record"):
+    train_batches(options, TOY, seed=5)
 
 
 def test_wrong_arguments_are_refused_before_any_work():

@@ -1,6 +1,7 @@
 """What else a run leaves in its directory: its experiment and its metrics.
 
 experiment.textproto   the experiment, all placeholders filled
+dataset.json           the classes, if they are of no known data set
 metrics.json           what came out
 ckpt-<step>.*          checkpoints
 train/, eval/          for TensorBoard
@@ -16,15 +17,20 @@ from deeplab2.config import config_pb2, format_textproto, parse_experiment
 from deeplab2.training import files
 
 EXPERIMENT = "experiment.textproto"
+DATASET = "dataset.json"
 METRICS = "metrics.json"
 
-# What a run may change when it goes on: where it looks, not what it learns.
+# What a run may change when it goes on: where it looks, not what it learns; and
+# what may be bad, so that a run which stopped over it may go on.
 _FREE = ("evaluator_options", "eval_dataset_options")
+_FREE_IN_TRAIN_DATASET = ("max_bad_records",)
 _FREE_IN_TRAINER = (
   "num_checkpoints_to_keep",
   "save_checkpoints_steps",
   "save_summaries_steps",
   "steps_per_loop",
+  "nonfinite_policy",
+  "max_skipped_steps",
 )
 
 
@@ -53,16 +59,39 @@ def claim(model_dir: str, experiment) -> None:
   files.write_whole(path, format_textproto(experiment))
 
 
+def describe(model_dir: str, experiment, dataset) -> None:
+  """Writes what a folder of checkpoints needs to be used elsewhere.
+
+  Args:
+    model_dir: the folder, which exists.
+    experiment: ExperimentOptions.
+    dataset: DatasetDescription of the classes.
+  """
+  path = os.path.join(model_dir, EXPERIMENT)
+  files.write_whole(path, format_textproto(experiment))
+  if experiment.train_dataset_options.dataset not in DATASETS:
+    files.write_whole(os.path.join(model_dir, DATASET), dataset.to_json())
+
+
 def add_metrics(model_dir: str, metrics: dict) -> str:
   """Writes `metrics` into metrics.json, beside what is there; returns where."""
   tf.io.gfile.makedirs(model_dir)
   path = os.path.join(model_dir, METRICS)
-  present = {}
-  if tf.io.gfile.exists(path):
-    with tf.io.gfile.GFile(path) as file:
-      present = json.load(file)
-  files.write_whole(path, json.dumps(present | metrics, indent=2) + "\n")
+  content = read_metrics(model_dir) | metrics
+  files.write_whole(path, json.dumps(content, indent=2) + "\n")
   return path
+
+
+def read_metrics(model_dir: str) -> dict:
+  """What is in metrics.json; nothing where there is none that can be read."""
+  path = os.path.join(model_dir, METRICS)
+  if not tf.io.gfile.exists(path):
+    return {}
+  try:
+    with tf.io.gfile.GFile(path) as file:
+      return dict(json.load(file))
+  except (ValueError, TypeError):
+    return {}
 
 
 def _difference(before, now) -> str:
@@ -81,4 +110,6 @@ def _what_is_learnt(experiment):
     copy.ClearField(field)
   for field in _FREE_IN_TRAINER:
     copy.trainer_options.ClearField(field)
+  for field in _FREE_IN_TRAIN_DATASET:
+    copy.train_dataset_options.ClearField(field)
   return copy
