@@ -116,6 +116,16 @@ class RecordIndex:
     place = number - int(np.searchsorted(self.file_ids, file_id))
     return f"{self.files[file_id]}, record {place}"
 
+  def number_at(self, where: str) -> int | None:
+    """The record of which `where` says this, if it is one of these."""
+    file, _, place = where.rpartition(", record ")
+    if file not in self.files or not place.isdecimal():
+      return None
+    file_id = self.files.index(file)
+    start, stop = np.searchsorted(self.file_ids, [file_id, file_id + 1])
+    number = int(start) + int(place)
+    return number if number < stop else None
+
   def describe_damage(self) -> str:
     """The first place that is damaged, and how many more there are."""
     first = min(self.damage)

@@ -34,6 +34,18 @@ def test_reads_every_record_in_order_of_file_and_place(folder):
   assert index.where(0) == f"{folder / 'b.tfrecord'}, record 0"
 
 
+def test_finds_again_what_it_named(folder):
+  index = RecordIndex.from_patterns(str(folder / "*.tfrecord"))
+  for number in range(4):
+    assert index.number_at(index.where(number)) == number
+  for other in (
+    f"{folder / 'b.tfrecord'}, record 1",
+    "b.tfrecord, record 0",
+    "",
+  ):
+    assert index.number_at(other) is None
+
+
 def test_overlapping_patterns_count_a_file_once(folder):
   patterns = [str(folder / "c*"), str(folder / "[bc].tfrecord")]
   assert len(RecordIndex.from_patterns(patterns)) == 4

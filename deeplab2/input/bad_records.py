@@ -19,6 +19,9 @@ class BadRecords:
     limit: how many there may be.
     field: the option that says so, for messages.
     report: told where each one lies and what is wrong with it, once.
+
+  Attributes:
+    suspects: records that a pipeline has to look at before all others.
   """
 
   def __init__(
@@ -28,6 +31,7 @@ class BadRecords:
     report: Callable[[str, str], None] = lambda where, problem: None,
   ):
     self.limit = limit
+    self.suspects: tuple[str, ...] = ()
     self._field = field
     self._report = report
     self._problems: dict[str, str] = {}

@@ -73,6 +73,9 @@ def train_batches(
   bad = bad or BadRecords(options.max_bad_records)
   index = _index(options, bad)
   loader = RecordLoader(index, dataset, bad=bad, crowding=crowding)
+  for where in bad.suspects:
+    if (number := index.number_at(where)) is not None:
+      loader.load_unless_bad(number)
   order, paste_order, spare_order, spare_paste_order = (
     EpochOrder(len(index), seed, stream)
     for stream in (_IMAGES, _PASTED, _SPARE_IMAGES, _SPARE_PASTED)

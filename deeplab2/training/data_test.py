@@ -8,6 +8,7 @@ from deeplab2.config import config_pb2
 from deeplab2.datasets import load_dataset
 from deeplab2.datasets.coco_folder import read_split
 from deeplab2.datasets.conversion import ConversionOptions, convert_splits
+from deeplab2.datasets.records import RecordIndex
 from deeplab2.datasets.shapes.folder import ShapesSplit, write_split
 from deeplab2.training.data import RecordData, bad_record
 
@@ -84,16 +85,69 @@ def test_without_labels_there_is_no_truth(folder):
   assert _data(folder, labelled=False).truths() is None
 
 
-def test_what_is_wrong_with_a_record_is_found_in_tensorflows_account():
-  account = (
-    "Graph execution error:\n\nDetected at node EagerPyFunc\n"
-    "ValueError: a/val-0.tfrecord, record 3: image/encoded: expected a whole"
-    " JPEG; got 7 bytes.\nTraceback (most recent call last):\n  File ..."
+@pytest.fixture
+def damaged(folder, tmp_path):
+  """The records, of which the second and the last cannot be read."""
+  (path,) = folder.glob("train-*.tfrecord")
+  data = bytearray(path.read_bytes())
+  index = RecordIndex.from_patterns(str(path))
+  data[index.offsets[1] + 50] ^= 1
+  (tmp_path / path.name).write_bytes(data[:-1])
+  (tmp_path / "dataset.json").write_bytes(
+    (folder / "dataset.json").read_bytes()
   )
-  error = tf.errors.InvalidArgumentError(None, None, account)
-  assert bad_record(error) == (
-    "a/val-0.tfrecord, record 3: image/encoded: expected a whole JPEG; got 7"
-    " bytes."
+  return tmp_path
+
+
+def _data_with_bad(folder, limit, log):
+  architecture = types.SimpleNamespace(
+    dataset=load_dataset(str(folder)), target_stride=1
   )
+  experiment = _experiment(folder)
+  experiment.train_dataset_options.max_bad_records = limit
+  experiment.eval_dataset_options.max_bad_records = limit
+  return RecordData(experiment, architecture, log)
+
+
+def test_bad_records_are_told_counted_and_counted_again(damaged, tmp_path):
+  lines = []
+  data = _data_with_bad(damaged, 2, lines.append)
+  data.keep_list(str(tmp_path / "model"))
+  (tmp_path / "model").mkdir()
+  _first(data.train(), 6)
+  assert data.counts() == {"bad_records": 2.0, "crowded_images": 0.0}
+  assert len(lines) == 2
+  assert lines[0].startswith("Bad record 1 of at most 2 of train: ")
+  assert lines[1].endswith(
+    ", record 1: the checksum does not agree. (another takes its place)"
+  )
+  again = _data_with_bad(damaged, 1, lines.append)
+  again.keep_list(str(tmp_path / "model"))
+  with pytest.raises(ValueError, match="at most 1 bad records; got 2:"):
+    again.train()
+
+
+def test_one_bad_record_too_many_is_said_in_the_readers_words(damaged):
+  data = _data_with_bad(damaged, 1, print)
+  with pytest.raises(tf.errors.InvalidArgumentError) as error:
+    _first(data.eval())
+  lines = bad_record(error.value).splitlines()
+  assert lines[0] == (
+    "eval_dataset_options.max_bad_records: expected at most 1 bad records; got "
+    "2:"
+  )
+  assert len(lines) == 4
+  assert "record 1: the checksum does not agree." in lines[2]
   other = tf.errors.InvalidArgumentError(None, None, "shapes differ")
   assert bad_record(other) is None
+
+
+def test_truths_have_the_numbers_of_the_evaluation(damaged):
+  data = _data_with_bad(damaged, 2, print)
+  batches = [*data.eval()]
+  truths = data.truths()
+  valid = np.concatenate([batch.valid_size for batch in batches])
+  raw = np.concatenate([batch.raw_size for batch in batches])
+  assert [i for i in range(IMAGES) if valid[i, 0] < 0] == [1, IMAGES - 1]
+  for i in (0, 2, 3):
+    assert truths(i).panoptic.shape == tuple(raw[i])

@@ -47,10 +47,16 @@ class Evaluation(NamedTuple):
   images: int
   losses: dict[str, float]  # means over the images; empty without labels
   quality: PanopticQualityResult | None  # None without labels
+  missing: int = 0  # images besides that could not be read, and do not count
 
   def to_dict(self, class_names) -> dict[str, Any]:
     """For JSON."""
-    found = {"step": self.step, "images": self.images, "losses": self.losses}
+    found = {
+      "step": self.step,
+      "images": self.images,
+      "missing_images": self.missing,
+      "losses": self.losses,
+    }
     if self.quality is not None:
       found["panoptic_quality"] = self.quality.to_dict(class_names)
     return found
@@ -58,6 +64,7 @@ class Evaluation(NamedTuple):
   def scalars(self, class_names) -> dict[str, float]:
     """Name -> number for TensorBoard: losses, and PQ, SQ, RQ in all cuts."""
     found = {f"losses/{name}": v for name, v in self.losses.items()}
+    found["missing_images"] = float(self.missing)
     if self.quality is None:
       return found
     for cut, summary in self.quality.summaries.items():
@@ -82,6 +89,7 @@ class _State:
     )
     self.losses: dict[str, float] = {}
     self.images = 0
+    self.missing = 0
 
 
 class Evaluator(orbit.StandardEvaluator):
@@ -154,17 +162,21 @@ class Evaluator(orbit.StandardEvaluator):
     batch, (terms, panoptic) = tf.nest.map_structure(
       lambda tensor: tensor.numpy(), step_outputs
     )
-    real = batch.valid_size[:, 0] > 0
+    heights = batch.valid_size[:, 0]
     for name, values in terms.items():
-      total = float(np.sum(values[real], dtype=np.float64))
+      total = float(np.sum(values[heights > 0], dtype=np.float64))
       state.losses[name] = state.losses.get(name, 0.0) + total
-    for i in np.flatnonzero(real):
-      self._score(state, _scored(batch, panoptic, i))
+    # 0 is a repetition at the end, and below 0 is a record that was bad.
+    for i in np.flatnonzero(heights):
+      if heights[i] > 0:
+        self._score(state, _scored(batch, panoptic, i))
+      else:
+        state.missing += 1
     return state
 
   def _score(self, state, scored: Scored):
     if self._truths is not None:
-      truth = self._truths(state.images)
+      truth = self._truths(state.images + state.missing)
       scored = scored._replace(truth=truth)
       state.quality.update(truth.panoptic, scored.prediction, truth.crowd)
     state.images += 1
@@ -172,6 +184,11 @@ class Evaluator(orbit.StandardEvaluator):
       observer.see(scored)
 
   def eval_end(self, state) -> Evaluation:
+    if not state.images:
+      raise ValueError(
+        "eval_dataset_options.file_pattern: expected an image to score; all "
+        f"{state.missing} are bad."
+      )
     step = int(self._global_step.numpy())
     for observer in self._observers:
       observer.finish(step)
@@ -180,6 +197,7 @@ class Evaluator(orbit.StandardEvaluator):
       images=state.images,
       losses={name: v / state.images for name, v in state.losses.items()},
       quality=state.quality.result() if self._truths is not None else None,
+      missing=state.missing,
     )
 
 

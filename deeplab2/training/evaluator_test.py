@@ -27,7 +27,7 @@ class Watcher:
     self.calls.append(step)
 
 
-def evaluate(strategy, steps=-1, labelled=True, watcher=None):
+def evaluate(strategy, steps=-1, labelled=True, watcher=None, bad=()):
   keras.utils.set_random_seed(0)
   experiment = fake.experiment()
   experiment.eval_dataset_options.batch_size = BATCH_SIZE
@@ -36,13 +36,45 @@ def evaluate(strategy, steps=-1, labelled=True, watcher=None):
     data = fake.Data(experiment, architecture.dataset)
     evaluator = Evaluator(
       architecture,
-      data.eval(),
+      with_holes(data.eval(), bad),
       orbit.utils.create_global_step(),
       batch_size=BATCH_SIZE,
       truths=data.truths() if labelled else None,
       observers=[watcher] if watcher else [],
     )
     return evaluator.evaluate(tf.constant(steps))
+
+
+def with_holes(batches, bad):
+  """The batches as if the images of these numbers could not be read."""
+
+  def broken(start, batch):
+    rows = start * BATCH_SIZE + tf.range(tf.shape(batch.name)[0], dtype="int64")
+    is_bad = tf.reduce_any(rows[:, None] == tf.constant(bad, tf.int64), axis=1)
+    valid_size = tf.where(is_bad[:, None], -1, batch.valid_size)
+    return batch._replace(valid_size=valid_size)
+
+  return batches.enumerate().map(broken) if bad else batches
+
+
+def test_images_that_cannot_be_read_are_counted_apart(one_device):
+  watcher = Watcher()
+  found = evaluate(one_device, watcher=watcher, bad=[1, IMAGES - 1])
+  assert (found.images, found.missing) == (IMAGES - 2, 2)
+  seen = watcher.calls[1:-1]
+  assert [s.name for s in seen] == [f"{1000 + i}" for i in (0, 2, 3, 4, 5)]
+  for scored in seen:
+    batch = fake.batch(int(scored.name), 1)
+    np.testing.assert_array_equal(
+      scored.truth.panoptic, batch.targets.panoptic[0]
+    )
+  assert found.scalars(fake.DATASET.class_names)["missing_images"] == 2
+  with pytest.raises(ValueError) as error:
+    evaluate(one_device, bad=[*range(IMAGES)])
+  assert str(error.value) == (
+    "eval_dataset_options.file_pattern: expected an image to score; all 7 are "
+    "bad."
+  )
 
 
 def test_two_devices_find_what_one_finds(one_device, two_devices):
@@ -88,6 +120,7 @@ def test_images_without_labels_are_predicted_and_not_scored(one_device):
   assert found.to_dict(fake.DATASET.class_names) == {
     "step": 0,
     "images": BATCH_SIZE,
+    "missing_images": 0,
     "losses": {},
   }
 

@@ -36,6 +36,7 @@ class RecordTruths:
     self._dataset = dataset
 
   def __call__(self, number: int) -> Truth:
+    # Only of records that the pipeline has found to be good.
     features = read_example(self._index.read(number))
     panoptic = decode_label(
       features[LABEL],
