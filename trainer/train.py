@@ -54,7 +54,7 @@ def main(args):
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
-  from deeplab2.training import nonfinite, run, strategies, training_loop
+  from deeplab2.training import files, nonfinite, run, strategies, training_loop
   from deeplab2.training.model_dir import default_model_dir
 
   model_dir = FLAGS.model_dir or default_model_dir(experiment)
@@ -68,9 +68,11 @@ def main(args):
     if not _is_ours(error):
       raise
     sys.exit(f"{error}")
+  except files.NotWrittenError as error:
+    sys.exit(f"{error}")
   except training_loop.RunInterruptedError as interrupted:
     _say(interrupted)
-    sys.exit(128 + signal.SIGTERM)
+    sys.exit(128 + (interrupted.signal or signal.SIGTERM))
   except KeyboardInterrupt:
     sys.exit(128 + signal.SIGINT)
 

@@ -38,6 +38,10 @@ SWITCHES = {
   f"{_SOLVER}.adamw_weight_decay": (f"{_SOLVER}.optimizer", "adamw"),
   f"{_SOLVER}.poly_learning_power": _POLY,
   f"{_SOLVER}.poly_end_learning_rate": _POLY,
+  "trainer_options.max_skipped_steps": (
+    "trainer_options.nonfinite_policy",
+    "skip",
+  ),
   f"{_EVALUATOR}.transformer_class_confidence_threshold": (
     f"{_EVALUATOR}.transformer_post_processing",
     "pixelwise",

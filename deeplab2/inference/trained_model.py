@@ -13,7 +13,7 @@ from deeplab2.training.checkpoints import load_checkpoint
 
 # Beside the checkpoints of a run: what it was told, and what its classes are.
 EXPERIMENT_FILE = model_dir.EXPERIMENT
-DATASET_FILE = "dataset.json"
+DATASET_FILE = model_dir.DATASET
 
 # Costs nothing to leave on, but would be written into an exported graph.
 _NOT_FOR_INFERENCE = ("model_options.backbone.recompute_grad=false",)

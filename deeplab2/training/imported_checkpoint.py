@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from deeplab2.datasets import DATASETS
 from deeplab2.interop.checkpoint_sources import located
 from deeplab2.interop.checkpoint_targets import announce, target_prefix
 from deeplab2.interop.import_plan import Exceptions
@@ -16,10 +15,8 @@ from deeplab2.interop.import_weights import (
   import_weights,
 )
 from deeplab2.models import build_meta_architecture
-from deeplab2.training import checkpoints, files, model_dir
+from deeplab2.training import checkpoints, model_dir
 from deeplab2.training.initial_weights import class_carry_over
-
-DATASET = "dataset.json"
 
 
 def import_checkpoint(
@@ -80,9 +77,7 @@ def _write(experiment, architecture, done: Imported, output_path) -> str:
   prefix = target_prefix(output_path, step)
   folder = os.path.dirname(prefix)
   model_dir.claim(folder, experiment)
-  if experiment.train_dataset_options.dataset not in DATASETS:
-    text = architecture.dataset.to_json()
-    files.write_whole(os.path.join(folder, DATASET), text)
+  model_dir.describe(folder, experiment, architecture.dataset)
   state = checkpoints.model_state(architecture.model)
   state[checkpoints.GLOBAL_STEP] = tf.constant(step, tf.int64)
   checkpoints.save(prefix, state)

@@ -17,12 +17,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Interruption:
   """Whether, and by which signal, the run was asked to end."""
 
-  name: str | None = None
+  signal: int | None = None
 
 
 @contextlib.contextmanager
-def halting(halt: Callable[[], None]) -> Iterator[Interruption]:
-  """Within, the first signal calls `halt` from another thread.
+def halting(
+  halt: Callable[[], None], log: Callable = print
+) -> Iterator[Interruption]:
+  """Within, the first signal calls `halt` from another thread, and says so.
 
   The second one of its kind does what it would have done anyway. Works in the
   main thread of a process, the only one that may handle signals.
@@ -31,7 +33,7 @@ def halting(halt: Callable[[], None]) -> Iterator[Interruption]:
   reader, writer = os.pipe()
   os.set_blocking(writer, False)
   watcher = threading.Thread(
-    target=_watch, args=(reader, interruption, halt), daemon=True
+    target=_watch, args=(reader, interruption, halt, log), daemon=True
   )
   before = {number: signal.getsignal(number) for number in SIGNALS}
 
@@ -54,10 +56,14 @@ def halting(halt: Callable[[], None]) -> Iterator[Interruption]:
     os.close(reader)
 
 
-def _watch(reader: int, interruption: Interruption, halt) -> None:
+def _watch(reader: int, interruption: Interruption, halt, log) -> None:
   """Waits until the pipe says a number of SIGNALS, or is closed."""
   while data := os.read(reader, 1):
     if data[0] in SIGNALS:
-      interruption.name = signal.Signals(data[0]).name
+      interruption.signal = data[0]
       halt()
+      log(
+        f"{signal.Signals(data[0]).name}: the run ends after this step and "
+        "saves its state; the same again ends it at once, without."
+      )
       return

@@ -17,10 +17,12 @@ def test_a_signal_halts_from_another_thread(number):
     caller.append(threading.current_thread())
     halted.set()
 
-  with interruptions.halting(halt) as interruption:
+  lines = []
+  with interruptions.halting(halt, lines.append) as interruption:
     os.kill(os.getpid(), number)
     assert halted.wait(5)
-  assert interruption.name == signal.Signals(number).name
+  assert interruption.signal == number
+  assert lines[0].startswith(f"{signal.Signals(number).name}: the run ends")
   assert caller[0] is not threading.main_thread()
   assert signal.getsignal(number) is before
 
@@ -44,5 +46,5 @@ def test_without_a_signal_nothing_is_halted():
   calls = []
   with interruptions.halting(lambda: calls.append(1)) as interruption:
     pass
-  assert interruption.name is None
+  assert interruption.signal is None
   assert calls == []

@@ -14,6 +14,7 @@ import os
 import tensorflow as tf
 
 from deeplab2.config import config_pb2, format_textproto, parse_experiment
+from deeplab2.datasets import DATASETS
 from deeplab2.training import files
 
 EXPERIMENT = "experiment.textproto"

@@ -3,12 +3,15 @@
 import dataclasses
 import io
 import math
-import os
+import zipfile
 
 import numpy as np
-import tensorflow as tf
 
+from deeplab2.structures import Batch, Targets
 from deeplab2.training import files
+
+BATCH = "batch.npz"
+_TARGETS = "targets_"
 
 
 class NonFiniteError(FloatingPointError):
@@ -31,20 +34,24 @@ class Failure:
   squared_norms: dict[str, float]
   learning_rates: dict[str, float]
 
-  def describe(self, names, batch_path: str) -> str:
-    """The report: step, terms, variables, learning rates, images, files."""
+  @property
+  def bad_terms(self) -> list[str]:
+    """Names of the terms that are not finite."""
+    return [n for n, v in self.terms.items() if not math.isfinite(v)]
+
+  def describe(self, names) -> str:
+    """The report: step, terms, variables, learning rates, images."""
     bad = {n: v for n, v in self.terms.items() if not math.isfinite(v)}
     fine = {n: v for n, v in self.terms.items() if math.isfinite(v)}
     return "\n".join(
       [
-        f"step {self.step}: {', '.join(bad)} not finite; training stopped, and"
-        " the step was not taken.",
+        f"step {self.step}: {', '.join(bad)} not finite; the step was not"
+        " taken.",
         f"  not finite: {_listed(bad)}",
         f"  finite: {_listed(fine)}",
         f"  gradients not finite: {self._bad_gradients()}",
         f"  learning rates: {_listed(self.learning_rates)}",
         f"  images: {', '.join(names)}",
-        f"  batch saved in {batch_path}",
       ]
     )
 
@@ -56,22 +63,49 @@ class Failure:
     return f"{len(bad)} of {len(self.squared_norms)} variables: {some}"
 
 
-def save_batch(path: str, batch) -> list[str]:
-  """Writes a Batch as .npz; returns the names of its images.
+def image_names(batch) -> list[str]:
+  """The names of a batch's images."""
+  return [name.decode() for name in np.asarray(batch.name).tolist()]
+
+
+def save_batch(path: str, batch) -> None:
+  """Writes a Batch as .npz, to be read with or without this library.
 
   The arrays are named image, name, valid_size, raw_size and targets_<field>.
   """
   fields = batch._asdict()
   for name, value in fields.pop("targets")._asdict().items():
-    fields[f"targets_{name}"] = value
+    fields[_TARGETS + name] = value
   arrays = {name: np.asarray(value) for name, value in fields.items()}
-  names = [value.decode() for value in arrays["name"]]
-  arrays["name"] = np.array(names)
+  arrays["name"] = np.array(image_names(batch))
   content = io.BytesIO()
   np.savez_compressed(content, **arrays)
-  tf.io.gfile.makedirs(os.path.dirname(path))
   files.write_whole(path, content.getvalue())
-  return names
+
+
+def load_batch(path: str) -> Batch:
+  """The Batch that `save_batch` wrote.
+
+  Raises:
+    ValueError: it is not there, or no such file.
+  """
+  try:
+    with np.load(path) as arrays:
+      values = dict(arrays)
+    targets = {f: values.pop(_TARGETS + f) for f in Targets._fields}
+    names = np.array([name.encode() for name in values.pop("name").tolist()])
+    return Batch(targets=Targets(**targets), name=names, **values)
+  except (
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+  ) as error:
+    raise ValueError(
+      f"{path}: expected the batch of a step that was not finite; {error}."
+    ) from error
 
 
 def _listed(values: dict[str, float]) -> str:

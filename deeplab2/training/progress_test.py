@@ -25,8 +25,17 @@ def test_a_line_has_loss_terms_speed_and_time_left():
     "total_loss": 1.75,
     "gradient_norm": 9.0,
   }
-  line = progress.training_line(50, 1000, means, 2.0, 16)
+  line = progress.training_line(
+    50,
+    1000,
+    means,
+    2.0,
+    16,
+    input_share=0.716,
+    memory={"host": 1.94e9, "GPU:0": 85e7},
+  )
   assert line == (
     "step   50/1000 | loss 1.7500 (semantic 0.250 pq_style_class 1.500)"
-    " | 2.00 steps/s, 32.0 images/s | 7 min 55 s left"
+    " | 2.00 steps/s, 32.0 images/s | input bound: 72%"
+    " | host 1.9 GB, GPU:0 850 MB | 7 min 55 s left"
   )

@@ -10,6 +10,7 @@ import tensorflow as tf
 from deeplab2.models import build_meta_architecture
 from deeplab2.training import checkpoints, interruptions, strategies
 from deeplab2.training import model_dir as model_dir_lib
+from deeplab2.training.black_box import BlackBox
 from deeplab2.training.board import Board
 from deeplab2.training.data import RecordData, bad_record
 from deeplab2.training.evaluation_loop import EvaluationLoop
@@ -17,8 +18,9 @@ from deeplab2.training.evaluator import Evaluator
 from deeplab2.training.initial_weights import load_initial_weights
 from deeplab2.training.observers import build_observers
 from deeplab2.training.optimizers import build_parameter_groups
+from deeplab2.training.tally import Tally
 from deeplab2.training.trainer import StepOptions, Trainer
-from deeplab2.training.training_loop import TrainingLoop
+from deeplab2.training.training_loop import RunInterruptedError, TrainingLoop
 
 MODES = ("train", "eval", "train_and_eval", "continuous_eval")
 
@@ -41,7 +43,7 @@ def run_experiment(
     model_dir: holds checkpoints and all else that comes of the run.
     strategy: of `build_strategy`; one device unless given.
     build: experiment -> MetaArchitecture.
-    data: (experiment, architecture) -> what RecordData is.
+    data: (experiment, architecture, log) -> what RecordData is.
     log: takes each line for people.
 
   Returns:
@@ -108,11 +110,17 @@ class _Run:
     self._model_dir = model_dir
     self._log = log
     self._architecture = build(experiment)
-    self._data = data(experiment, self._architecture)
+    self._data = data(experiment, self._architecture, log)
     self._global_step = orbit.utils.create_global_step()
     self._metrics = {"experiment": experiment.experiment_name}
+    self._written: str | None = None
+    self._train_board = Board(os.path.join(model_dir, "train"))
+    self._boards = [self._train_board]
+    if "train" in mode:
+      model_dir_lib.describe(model_dir, experiment, self._architecture.dataset)
     if "eval" in mode:
       board = Board(os.path.join(model_dir, "eval"))
+      self._boards.append(board)
       self._evaluator = self._build_evaluator(board)
       self._evaluation = EvaluationLoop(
         self._evaluator,
@@ -133,6 +141,8 @@ class _Run:
       "continuous_eval": self._evaluate_continuously,
     }
     actions[self._mode]()
+    if self._written:
+      self._log(f"Metrics: {self._written}")
     return self._metrics
 
   def _build_evaluator(self, board) -> Evaluator:
@@ -155,28 +165,36 @@ class _Run:
     solver = self._experiment.trainer_options.solver_options
     groups = build_parameter_groups(self._architecture.model, solver)
     folder = self._checkpoint_folder(groups)
-    self._start(folder)
+    self._data.keep_list(self._model_dir)
+    tally = self._start(folder)
     trainer = self._build_trainer(groups)
     loop = TrainingLoop(
       trainer,
       folder,
-      Board(os.path.join(self._model_dir, "train")),
+      self._train_board,
       self._experiment,
-      batch_at=lambda step: next(iter(self._data.train(step))),
+      black_box=BlackBox(
+        self._model_dir,
+        self._experiment,
+        self._architecture,
+        batch_at=lambda step: next(iter(self._data.train(step))),
+      ),
+      tally=tally,
       log=self._log,
     )
     if self._mode == "train_and_eval":
       self._evaluator.observe(_StopWhenHalted(trainer, loop))
-    with interruptions.halting(trainer.halt):
-      self._alternate(loop)
+    with interruptions.halting(trainer.halt, self._log) as interruption:
+      try:
+        self._alternate(loop)
+      except RunInterruptedError as error:
+        error.signal = interruption.signal
+        raise
     loop.save()
-    metrics = {"step": loop.step}
-    if loop.means:
-      metrics |= {
-        "training_seconds": loop.seconds,
-        "train": dict(loop.means),
-      }
-    self._add_metrics(metrics)
+    metrics = {"step": loop.step, "training_seconds": loop.seconds}
+    if self._experiment.trainer_options.nonfinite_policy == "skip":
+      metrics["skipped_steps"] = loop.skipped
+    self._add_metrics(metrics | {"train": dict(loop.means)})
 
   def _checkpoint_folder(self, groups) -> checkpoints.CheckpointFolder:
     state = checkpoints.training_state(
@@ -188,18 +206,25 @@ class _Run:
       keep=self._experiment.trainer_options.num_checkpoints_to_keep,
     )
 
-  def _start(self, folder) -> None:
-    """Goes on from the newest checkpoint, or starts from initial weights."""
+  def _start(self, folder) -> Tally | None:
+    """Goes on from the newest checkpoint, or starts from initial weights.
+
+    Returns:
+      What the run has added up so far; None of a new one.
+    """
     step = folder.restore_newest(self._log)
+    for board in self._boards:
+      board.begin_at((step or 0) + 1)
     if step is not None:
       self._log(f"Going on from {folder.prefix(step)}.")
-      return
+      return Tally.from_arrays(folder.progress(step))
     origin = load_initial_weights(
       self._architecture.model,
       self._experiment.model_options,
       self._architecture.dataset,
     )
     self._log(origin or "Starting from random weights.")
+    return None
 
   def _build_trainer(self, groups) -> Trainer:
     options = self._experiment.trainer_options
@@ -229,7 +254,7 @@ class _Run:
     if self._mode == "train":
       loop.run_to(loop.total_steps)
       return
-    evaluated = False
+    evaluated = self._evaluate_what_was_missed(loop)
     while loop.step < loop.total_steps or not evaluated:
       target = (loop.step // interval + 1) * interval
       loop.run_to(min(target, loop.total_steps))
@@ -237,6 +262,21 @@ class _Run:
         loop.save()
       self._evaluation.evaluate()
       evaluated = True
+
+  def _evaluate_what_was_missed(self, loop: TrainingLoop) -> bool:
+    """Makes up for an evaluation before which the run was interrupted.
+
+    Returns:
+      Whether it was that of the last step.
+    """
+    interval = self._experiment.evaluator_options.eval_interval
+    if not loop.step or loop.step % interval:
+      return False
+    found = model_dir_lib.read_metrics(self._model_dir).get("eval", {})
+    if found.get("step") == loop.step:
+      return False
+    self._evaluation.evaluate()
+    return loop.step == loop.total_steps
 
   def _evaluate_newest(self) -> None:
     prefix = checkpoints.resolve(self._model_dir)
@@ -248,8 +288,7 @@ class _Run:
   def _add_metrics(self, metrics: dict) -> None:
     """Notes what came out, and writes it into metrics.json."""
     self._metrics |= metrics
-    path = model_dir_lib.add_metrics(self._model_dir, self._metrics)
-    self._log(f"Metrics: {path}")
+    self._written = model_dir_lib.add_metrics(self._model_dir, self._metrics)
 
 
 class _StopWhenHalted:

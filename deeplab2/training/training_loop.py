@@ -5,31 +5,50 @@ its inner loop, pass over a broken checkpoint or hold its tongue about hundreds
 of metrics, so this one calls orbit's trainer itself.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 from deeplab2.training import nonfinite, progress
+from deeplab2.training.memory import memory_in_use
+from deeplab2.training.tally import Tally
+from deeplab2.training.trainer import Totals
 
 
 class RunInterruptedError(Exception):
-  """The run was asked to end, and did so after it had saved its state."""
+  """The run was asked to end, and did so after it had saved its state.
+
+  Attributes:
+    signal: number of the one that asked, if it was one.
+  """
+
+  signal: int | None = None
 
 
 class TrainingLoop:
   """Takes a trainer's steps, in runs of `steps_per_loop`."""
 
   def __init__(
-    self, trainer, folder, board, experiment, *, batch_at, log: Callable = print
+    self,
+    trainer,
+    folder,
+    board,
+    experiment,
+    *,
+    black_box=None,
+    tally: Tally | None = None,
+    counts: Callable[[], Mapping[str, float]] = dict,
+    log: Callable = print,
   ):
     """Args:
     trainer: deeplab2.training.trainer.Trainer.
     folder: CheckpointFolder of the run.
     board: Board for the curves.
     experiment: ExperimentOptions.
-    batch_at: step -> the Batch of that step, to show what went wrong.
+    black_box: BlackBox for steps that are not finite.
+    tally: of the checkpoint that the run goes on from; None of a new run.
+    counts: what else has a curve, by name, at any moment.
     log: takes each line for people.
     """
     self._trainer = trainer
@@ -37,36 +56,57 @@ class TrainingLoop:
     self._board = board
     self._options = experiment.trainer_options
     self._batch_size = experiment.train_dataset_options.batch_size
-    self._batch_at = batch_at
+    self._black_box = black_box
+    self._counts = counts
     self._log = log
     self._compiled = False
-    self._saved = None
-    self._window = _Window()
-    self.seconds = 0.0  # spent in steps, compiling included
-    self.means: Mapping[str, float] = {}  # of the last steps taken
+    self._tally = tally or Tally()
+    trainer.begin_totals(self._tally.window)
+    # What the run goes on from is saved, and its point is in the curves.
+    self._saved = self.step if tally is not None else None
+    self._noted = self.step
+    self._speed = _Speed()
 
   @property
   def step(self) -> int:
-    """Updates done."""
+    """Steps done."""
     return self._trainer.step
 
   @property
   def total_steps(self) -> int:
-    """Updates to do in all."""
+    """Steps to do in all."""
     return self._options.solver_options.training_number_of_steps
 
+  @property
+  def seconds(self) -> float:
+    """Spent in steps by all sessions of the run, compiling included."""
+    return self._tally.seconds
+
+  @property
+  def means(self) -> Mapping[str, float]:
+    """Of the terms, at the last point of the curves."""
+    return self._tally.last
+
+  @property
+  def skipped(self) -> int:
+    """Steps that were left out because they were not finite."""
+    return self._trainer.skipped
+
   def run_to(self, target: int) -> None:
-    """Trains until `target` updates are done.
+    """Trains until `target` steps are done.
 
     Raises:
       RunInterruptedError: the trainer was halted from outside. The state is
         saved.
-      NonFiniteError: a step was not finite; the state before it is saved.
+      NonFiniteError: a step was not finite, or too many were; the state before
+        it is saved.
+      files.NotWrittenError: a file could not be written.
     """
     while self.step < target:
       self._take(min(target, self._next_stop()) - self.step)
       if self._trainer.failure is not None:
-        self._fail(self._trainer.failure)
+        self._pass_over(self._trainer.failure)
+      self._note_if_due()
       if self.step % self._options.save_checkpoints_steps == 0:
         self.save()
       if self._trainer.halted:
@@ -75,7 +115,8 @@ class TrainingLoop:
   def save(self) -> None:
     """Saves the state, unless that was done at this step."""
     if self._saved != self.step:
-      self._folder.save(self.step)
+      self._tally.window = self._trainer.totals
+      self._folder.save(self.step, self._tally.arrays())
       self._saved = self.step
 
   def stop(self) -> None:
@@ -99,65 +140,109 @@ class TrainingLoop:
 
   def _take(self, steps: int) -> None:
     """Takes steps in one graph, and says so."""
-    before, begun = self.step, time.monotonic()
+    before, waited = self.step, self._trainer.clock.seconds
+    begun = time.monotonic()
     if not self._compiled:
       self._log("Compiling the training step, which may take a minute ...")
-    self.means = self._trainer.train(tf.constant(steps))
-    seconds, taken = time.monotonic() - begun, self.step - before
-    self.seconds += seconds
-    if not taken:  # halted before the first
+    means = self._trainer.train(tf.constant(steps))
+    seconds = time.monotonic() - begun
+    self._tally.seconds += seconds
+    took = _Speed(
+      self.step - before, seconds, self._trainer.clock.seconds - waited
+    )
+    if not took.steps:  # halted or failed before the end of the first
       return
-    self._window.add(self.means, taken)
     if not self._compiled:
       self._compiled = True
-      self._log(f"The first step took {progress.duration(seconds)}.")
-    else:
-      self._report(taken / seconds)
-
-  def _report(self, steps_per_second: float) -> None:
-    line = progress.training_line(
-      self.step,
-      self.total_steps,
-      self.means,
-      steps_per_second,
-      self._batch_size,
-    )
-    self._log(line)
-    due = self.step % self._options.save_summaries_steps == 0
-    if due or self.step == self.total_steps:
-      rates = self._trainer.learning_rates()
-      self._board.scalars(
-        self.step,
-        {
-          **{f"losses/{n}": v for n, v in self._window.take().items()},
-          **{f"learning_rate/{n}": v for n, v in rates.items()},
-          "steps_per_second": steps_per_second,
-        },
+      self._log(
+        f"The first step took {progress.duration(seconds)}"
+        f" ({progress.duration(took.waited)} of it waiting for data)."
       )
+    else:
+      self._speed = self._speed.plus(took)
+      self._report(means, took)
 
-  def _fail(self, failure: nonfinite.Failure) -> None:
-    """Saves the state before the step, and its batch, and gives up."""
-    self.save()
-    name = f"nonfinite-step-{failure.step}.npz"
-    path = os.path.join(self._folder.directory, name)
-    names = nonfinite.save_batch(path, self._batch_at(failure.step))
-    raise nonfinite.NonFiniteError(failure.describe(names, path))
+  def _report(self, means: Mapping[str, float], took: "_Speed") -> None:
+    self._log(
+      progress.training_line(
+        self.step,
+        self.total_steps,
+        means,
+        took.steps / took.seconds,
+        self._batch_size,
+        input_share=took.share,
+        memory=memory_in_use(),
+      )
+    )
+
+  def _note_if_due(self) -> None:
+    """Adds a point to the curves, where one is due and not there yet."""
+    due = self.step % self._options.save_summaries_steps == 0
+    if self._noted == self.step or not (due or self.step == self.total_steps):
+      return
+    self._noted = self.step
+    totals = self._trainer.totals
+    self._trainer.begin_totals(Totals(0, {}))
+    self._tally.last = totals.means() or self._tally.last
+    self._board.scalars(self.step, self._point(totals.means()))
+    self._speed = _Speed()
+
+  def _point(self, means: Mapping[str, float]) -> dict[str, float]:
+    rates = self._trainer.learning_rates()
+    point = {
+      **{f"losses/{n}": v for n, v in means.items()},
+      **{f"learning_rate/{n}": v for n, v in rates.items()},
+      **{f"memory_bytes/{n}": v for n, v in memory_in_use().items()},
+      **self._counts(),
+    }
+    if self._speed.steps:
+      point["steps_per_second"] = self._speed.steps / self._speed.seconds
+      point["input_bound"] = self._speed.share
+    if self._options.nonfinite_policy == "skip":
+      point["skipped_steps"] = self.skipped
+    return point
+
+  def _pass_over(self, failure: nonfinite.Failure) -> None:
+    """Leaves the failed step out if the policy is that, or gives up."""
+    if self._options.nonfinite_policy != "skip":
+      self.save()
+      report = self._black_box.record(failure)
+      raise nonfinite.NonFiniteError(f"{report}\n{_ADVICE}")
+    limit = self._options.max_skipped_steps
+    if self.skipped >= limit:
+      self.save()
+      report = self._black_box.record(failure)
+      raise nonfinite.NonFiniteError(
+        f"{report}\ntrainer_options.max_skipped_steps: {limit} steps were left"
+        " out already."
+      )
+    report = self._black_box.record(failure, always=False)
+    self._trainer.skip()
+    self._log(f"{report}\n  left out, {self.skipped} of at most {limit}")
 
 
-class _Window:
-  """Means over all steps since the last point of the curves."""
+_ADVICE = (
+  "The run stopped. Started again, it comes to the same step; with --set"
+  " trainer_options.nonfinite_policy=skip it leaves the batch out."
+)
 
-  def __init__(self):
-    self._sums: dict[str, float] = {}
-    self._steps = 0
 
-  def add(self, means: Mapping[str, float], steps: int) -> None:
-    for name, mean in means.items():
-      self._sums[name] = self._sums.get(name, 0.0) + mean * steps
-    self._steps += steps
+class _Speed:
+  """Steps, the time they took, and how much of it was waiting for data."""
 
-  def take(self) -> dict[str, float]:
-    """The means so far; starts anew."""
-    means = {name: total / self._steps for name, total in self._sums.items()}
-    self._sums, self._steps = {}, 0
-    return means
+  def __init__(self, steps: int = 0, seconds: float = 0.0, waited: float = 0.0):
+    self.steps = steps
+    self.seconds = seconds
+    self.waited = waited
+
+  def plus(self, other: "_Speed") -> "_Speed":
+    return _Speed(
+      self.steps + other.steps,
+      self.seconds + other.seconds,
+      self.waited + other.waited,
+    )
+
+  @property
+  def share(self) -> float:
+    """Of the time, that went by waiting."""
+    return min(1.0, self.waited / self.seconds)

@@ -1,18 +1,42 @@
 import pytest
 
 from deeplab2.training import fake_architecture as fake
+from deeplab2.training.nonfinite import NonFiniteError
+from deeplab2.training.tally import Tally
+from deeplab2.training.trainer import Totals
 from deeplab2.training.training_loop import RunInterruptedError, TrainingLoop
 
 
+class Clock:
+  seconds = 0.0
+
+
 class Trainer:
-  """Takes steps that do nothing; halts itself after `halt_at` of them."""
+  """Takes steps that do nothing; halts itself after `halt_at` of them.
 
-  failure = None
+  The batches of `bad` steps are not finite.
+  """
 
-  def __init__(self, halt_at=None):
-    self.step = 0
+  clock = Clock()
+  skipped = 0
+
+  def __init__(self, halt_at=None, bad=(), step=0):
+    self.step = step
     self.halt_at = halt_at
+    self.bad = bad
     self.calls = []
+    self.totals = None
+
+  def begin_totals(self, totals):
+    self.totals = totals
+
+  @property
+  def failure(self):
+    return f"failure {self.step}" if self.step in self.bad else None
+
+  def skip(self):
+    self.step += 1
+    self.skipped += 1
 
   @property
   def halted(self):
@@ -22,9 +46,16 @@ class Trainer:
     left = int(num_steps)
     if self.halt_at is not None:
       left = min(left, self.halt_at - self.step)
-    self.step += left
+    left = min([left, *(b - self.step for b in self.bad if b >= self.step)])
     self.calls.append(left)
-    return {"total_loss": 2.0} if left else {}
+    means = {"total_loss": 2.0}
+    for _ in range(left):
+      self.step += 1
+      self.totals = Totals(
+        self.totals.steps + 1,
+        {n: self.totals.sums.get(n, 0.0) + v for n, v in means.items()},
+      )
+    return means if left else {}
 
   def learning_rates(self):
     return {"all": 0.5}
@@ -35,9 +66,11 @@ class Folder:
 
   def __init__(self):
     self.saved = []
+    self.progress = {}
 
-  def save(self, step):
+  def save(self, step, progress):
     self.saved.append(step)
+    self.progress[step] = progress
 
   def prefix(self, step):
     return f"runs/x/ckpt-{step}"
@@ -51,13 +84,29 @@ class Board:
     self.points[step] = values
 
 
-def make_loop(trainer, **trainer_options):
+class BlackBox:
+  def __init__(self):
+    self.recorded = []
+
+  def record(self, failure, always=True):
+    self.recorded.append((failure, always))
+    return f"report on {failure}"
+
+
+def make_loop(trainer, tally=None, log=lambda line: None, **trainer_options):
   experiment = fake.experiment(training_number_of_steps=12)
   for name, value in trainer_options.items():
     setattr(experiment.trainer_options, name, value)
   folder, board = Folder(), Board()
   loop = TrainingLoop(
-    trainer, folder, board, experiment, batch_at=None, log=lambda line: None
+    trainer,
+    folder,
+    board,
+    experiment,
+    black_box=BlackBox(),
+    tally=tally,
+    counts=lambda: {"bad_records": 3},
+    log=log,
   )
   return loop, folder, board
 
@@ -77,6 +126,9 @@ def test_stops_where_something_is_due_and_nowhere_else():
   assert sorted(board.points) == [6, 12]
   assert board.points[6]["losses/total_loss"] == 2.0
   assert board.points[6]["learning_rate/all"] == 0.5
+  assert board.points[6]["input_bound"] == 0.0
+  assert board.points[6]["memory_bytes/host"] > 0
+  assert board.points[6]["bad_records"] == 3
 
 
 def test_a_state_is_saved_once():
@@ -93,4 +145,67 @@ def test_a_halted_run_saves_and_says_how_to_go_on():
   assert folder.saved == [7]
   assert str(error.value) == (
     "Interrupted at step 7 of 12. The same command goes on from runs/x/ckpt-7."
+  )
+
+
+def test_a_run_that_goes_on_adds_to_what_it_had():
+  options = {"save_checkpoints_steps": 4, "save_summaries_steps": 6}
+  whole, folder, board = make_loop(Trainer(), steps_per_loop=3, **options)
+  whole.run_to(12)
+  tally = Tally.from_arrays(folder.progress[4])
+  seconds = tally.seconds
+  assert tally.window == Totals(4, {"total_loss": 8.0})
+  later, again, points = make_loop(
+    Trainer(step=4), tally, steps_per_loop=3, **options
+  )
+  later.run_to(12)
+  assert again.saved == [8, 12]
+  assert later.means == whole.means == {"total_loss": 2.0}
+  assert sorted(points.points) == sorted(board.points)
+  assert later.seconds > seconds > 0
+
+
+def test_a_run_that_goes_on_and_is_halted_at_once_saves_nothing_again():
+  loop, folder, board = make_loop(Trainer(halt_at=4, step=4), Tally())
+  with pytest.raises(RunInterruptedError):
+    loop.run_to(12)
+  assert folder.saved == []
+  assert board.points == {}
+
+
+def test_a_step_that_is_not_finite_ends_the_run_and_is_saved():
+  loop, folder, _ = make_loop(Trainer(bad=[5]), save_checkpoints_steps=100)
+  with pytest.raises(NonFiniteError) as error:
+    loop.run_to(12)
+  assert folder.saved == [5]
+  assert loop._black_box.recorded == [("failure 5", True)]
+  assert str(error.value).startswith("report on failure 5\nThe run stopped.")
+
+
+def test_steps_that_are_not_finite_may_be_left_out_and_are_counted():
+  lines = []
+  loop, _, board = make_loop(
+    Trainer(bad=[0, 5, 6]),
+    log=lines.append,
+    nonfinite_policy="skip",
+    save_summaries_steps=6,
+    steps_per_loop=6,
+  )
+  loop.run_to(12)
+  assert (loop.step, loop.skipped) == (12, 3)
+  assert [p["skipped_steps"] for p in board.points.values()] == [2, 3]
+  assert not any(always for _, always in loop._black_box.recorded)
+  assert "report on failure 6\n  left out, 3 of at most 100" in lines
+
+
+def test_not_more_steps_are_left_out_than_allowed():
+  loop, folder, _ = make_loop(
+    Trainer(bad=[3, 5, 6]), nonfinite_policy="skip", max_skipped_steps=2
+  )
+  with pytest.raises(NonFiniteError) as error:
+    loop.run_to(12)
+  assert folder.saved[-1] == 6
+  assert str(error.value) == (
+    "report on failure 6\ntrainer_options.max_skipped_steps: 2 steps were left"
+    " out already."
   )

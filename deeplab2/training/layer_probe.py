@@ -1,0 +1,66 @@
+"""What every layer of a model gives, seen from outside.
+
+It is for looking at a single step after the fact: layers know nothing of it,
+and a step that nobody looks at pays nothing.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+class Output(NamedTuple):
+  """What one call of a layer gave."""
+
+  path: str  # of attributes, as in "encoder/stage4/block2/conv1"
+  kind: str  # name of the layer's class
+  tensors: tuple[Any, ...]  # those of floating point
+
+
+@contextlib.contextmanager
+def probing(model: keras.Model) -> Iterator[list[Output]]:
+  """Within, yields the list of all calls, in the order in which they end.
+
+  A layer inside of another ends before it. Calls inside of a graph have no
+  values yet and are left out.
+  """
+  paths = {id(layer): path for path, layer in layers_by_path(model).items()}
+  seen: list[Output] = []
+  call = keras.layers.Layer.__call__
+
+  def seen_call(layer, *args, **kwargs):
+    outputs = call(layer, *args, **kwargs)
+    tensors = floating(outputs)
+    if id(layer) in paths and tensors:
+      seen.append(Output(paths[id(layer)], type(layer).__name__, tensors))
+    return outputs
+
+  keras.layers.Layer.__call__ = seen_call
+  try:
+    yield seen
+  finally:
+    keras.layers.Layer.__call__ = call
+
+
+def layers_by_path(layer, path: str = "") -> dict[str, keras.layers.Layer]:
+  """Attribute path -> layer, of all layers inside of one."""
+  found = {}
+  for name, value in vars(layer).items():
+    if isinstance(value, keras.layers.Layer) and not name.startswith("_"):
+      found[path + name] = value
+      found |= layers_by_path(value, f"{path}{name}/")
+  return found
+
+
+def floating(values) -> tuple[Any, ...]:
+  """The eager tensors of floating point in any structure."""
+  return tuple(
+    tensor
+    for tensor in tf.nest.flatten(values)
+    if isinstance(tensor, tf.Tensor)
+    and hasattr(tensor, "numpy")
+    and tensor.dtype.is_floating
+  )
