@@ -11,6 +11,8 @@ import sys
 
 from absl import app, flags
 
+from deeplab2 import program
+
 _COCO_ROOT = flags.DEFINE_string(
   "coco_root", None, "Folder with train2017, val2017, annotations and so on."
 )
@@ -67,8 +69,6 @@ def main(argv):
     reports = _convert()
   except (ValueError, OSError) as error:
     sys.exit(f"error: {error}")
-  except KeyboardInterrupt:
-    sys.exit("interrupted; the same command goes on where this one stopped")
   for split, report in reports.items():
     print(
       f"{split}: {report.num_written} images in {report.num_shards} shards, "
@@ -132,4 +132,4 @@ class _ProgressBars:
 
 if __name__ == "__main__":
   flags.mark_flags_as_required(["coco_root", "output_dir"])
-  app.run(main)
+  program.run(main, "the same command goes on where this one stopped")

@@ -9,6 +9,8 @@ import sys
 
 from absl import app, flags
 
+from deeplab2 import program
+
 _OUTPUT_DIR = flags.DEFINE_string(
   "output_dir", None, "Folder for images and annotations; made if missing."
 )
@@ -36,8 +38,6 @@ def main(argv):
     _draw()
   except (ValueError, OSError) as error:
     sys.exit(f"error: {error}")
-  except KeyboardInterrupt:
-    sys.exit("interrupted; the same command starts the split again")
 
 
 def _draw():
@@ -63,4 +63,4 @@ def _draw():
 
 if __name__ == "__main__":
   flags.mark_flag_as_required("output_dir")
-  app.run(main)
+  program.run(main, "the same command starts the split again")

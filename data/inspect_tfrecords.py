@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 
 from absl import app, flags
 
+from deeplab2 import program
+
 _FILE_PATTERN = flags.DEFINE_list(
   "file_pattern", None, "TFRecord files; glob patterns, separated by commas."
 )
@@ -251,4 +253,4 @@ def _paint(rows, dataset):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  program.run(main)

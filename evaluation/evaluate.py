@@ -21,6 +21,7 @@ import sys
 
 from absl import app, flags
 
+from deeplab2 import program
 from deeplab2.config import program_flags
 
 program_flags.define_experiment_flags(required=False)
@@ -46,6 +47,14 @@ _PREDICTIONS_DIR = flags.DEFINE_string(
 _OUTPUT_JSON = flags.DEFINE_string(
   "output_json", None, "Where to write the scores too; values of 0..1."
 )
+_ON_ERROR = flags.DEFINE_enum(
+  "on_error",
+  "fail",
+  ["fail", "skip"],
+  "What to do about files that are broken, missing or contradict their JSON: "
+  "stop, or leave these images out of the score and list them. Of records, the "
+  "config's max_bad_records says it.",
+)
 _PER_CLASS = flags.DEFINE_boolean(
   "per_class", True, "Whether the table has a line a class."
 )
@@ -60,13 +69,20 @@ def main(argv):
   try:
     _check_output()
     _check_source()
-    result, names = _score_checkpoint() if _CHECKPOINT.value else _score_files()
+    score = _score_checkpoint if _CHECKPOINT.value else _score_files
+    result, names, missing = score()
   except ValueError as error:
     sys.exit(f"error: {error}")
   print(result.table(names, _PER_CLASS.value))
+  if missing:
+    print(
+      f"\n{missing} images are missing in these scores: they could not be read."
+    )
   if _OUTPUT_JSON.value:
-    with open(_OUTPUT_JSON.value, "w", encoding="utf-8") as file:
-      json.dump(result.to_dict(names), file, indent=2)
+    from deeplab2.datasets.whole_file import write_text
+
+    content = {**result.to_dict(names), "missing_images": missing}
+    write_text(_OUTPUT_JSON.value, json.dumps(content, indent=2))
     print(f"\nscores: {_OUTPUT_JSON.value}")
 
 
@@ -92,7 +108,7 @@ def _check_source():
 
 
 def _score_checkpoint():
-  """The quality of a model on the records of its config, and the names."""
+  """The quality of a model on its config's records, names, missing images."""
   experiment = program_flags.experiment_from_flags(search_files=("eval",))
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   from deeplab2.datasets import load_dataset
@@ -100,20 +116,23 @@ def _score_checkpoint():
 
   found = score_checkpoint(experiment, _CHECKPOINT.value)
   dataset = load_dataset(experiment.eval_dataset_options.dataset)
-  return found.quality, dataset.class_names
+  return found.quality, dataset.class_names, found.missing
 
 
 def _score_files():
-  """The quality of the result files, and the names of the classes."""
+  """The quality of the result files, names of classes, missing images."""
   from deeplab2.datasets import coco_results
-  from deeplab2.datasets.parallel import usable_cores
   from deeplab2.metrics.panoptic_quality import PanopticQuality
 
-  dataset, truth = coco_results.read_truth(_TRUTH_JSON.value, _TRUTH_DIR.value)
-  results = coco_results.read_results(
-    _PREDICTIONS_JSON.value, _PREDICTIONS_DIR.value
+  skipped = {} if _ON_ERROR.value == "skip" else None
+  dataset, truth = coco_results.read_truth(
+    _TRUTH_JSON.value, _TRUTH_DIR.value, skipped
   )
-  pairs = coco_results.pair_results(truth, results)
+  images = len(truth) + len(skipped or ())
+  results = coco_results.read_results(
+    _PREDICTIONS_JSON.value, _PREDICTIONS_DIR.value, skipped
+  )
+  pairs = coco_results.pair_results(truth, results, skipped)
   if len(results) > len(pairs):
     print(
       f"{len(results) - len(pairs)} predictions are of images that the truth "
@@ -125,13 +144,42 @@ def _score_files():
     dataset.ignore_label,
     dataset.divisor,
   )
-  threads = _NUM_THREADS.value or usable_cores()
-  # Results come in the order of the truth, so that sums do not depend on it.
-  with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-    matches = pool.map(lambda pair: _match(*pair, dataset), pairs)
-    for match in _with_progress(matches, len(pairs)):
+  scored = 0
+  for pair, match in _with_progress(_matches(pairs, dataset), len(pairs)):
+    if not isinstance(match, ValueError):
       quality.add(match)
-  return quality.result(), dataset.class_names
+      scored += 1
+    elif skipped is not None:
+      skipped[f"image id {pair[0].image_id}"] = str(match)
+    else:
+      raise match
+  for label, problem in (skipped or {}).items():
+    print(f"Skipped {label}: {problem}", file=sys.stderr)
+  if not scored:
+    raise ValueError(f"expected an image to score; all {images} are bad.")
+  return quality.result(), dataset.class_names, images - scored
+
+
+def _matches(pairs, dataset):
+  """Each pair with its match, or with the error that it gives, in order.
+
+  The order is that of the truth, so that sums do not depend on the threads.
+  """
+  from deeplab2.datasets.parallel import usable_cores
+
+  def match(pair):
+    try:
+      return pair, _match(*pair, dataset)
+    except ValueError as error:
+      return pair, error
+
+  pool = concurrent.futures.ThreadPoolExecutor(
+    _NUM_THREADS.value or usable_cores()
+  )
+  try:
+    yield from pool.map(match, pairs)
+  finally:
+    pool.shutdown(cancel_futures=True)
 
 
 def _match(truth, prediction, dataset):
@@ -164,4 +212,4 @@ def _check_output():
 
 
 if __name__ == "__main__":
-  app.run(main)
+  program.run(main)

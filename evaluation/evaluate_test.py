@@ -190,3 +190,22 @@ def test_a_prediction_of_an_unlisted_segment_is_named(files):
     score(files, f"--predictions_json={files}/bad.json"),
     "segment 3: the map has 3 pixels of it; the JSON does not list it.",
   )
+
+
+def test_bad_images_may_be_left_out_and_are_counted(files):
+  write(files / "bad.json", {5: FIRST, 6: TRUTH, 9: TRUTH})
+  (files / "bad" / "6.png").write_bytes(b"no picture")
+  scores = files / "scores.json"
+  run = score(
+    files,
+    f"--predictions_json={files}/bad.json",
+    "--on_error=skip",
+    f"--output_json={scores}",
+  )
+  assert run.returncode == 0, run.stderr
+  assert (
+    f"Skipped image id 6: panoptic map: {files}/bad/6.png: does not decode"
+    in run.stderr
+  )
+  assert "1 images are missing in these scores" in run.stdout
+  assert json.loads(scores.read_text())["missing_images"] == 1

@@ -14,8 +14,9 @@ import statistics
 import sys
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags, logging
 
+from deeplab2 import program
 from deeplab2.config import program_flags
 from deeplab2.inference.image_files import find_image_files
 
@@ -112,4 +113,4 @@ def _say(report, folder):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  program.run(main, "with --skip_existing the same command goes on")

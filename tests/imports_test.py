@@ -17,8 +17,10 @@ from source_tree import (
 # Part of the library -> the parts that it may import, besides itself.
 ARROWS = {
   "structures": set(),
-  "layers": {"structures"},
-  "losses": {"structures"},
+  "program": set(),
+  "stateless_random": set(),
+  "layers": {"structures", "stateless_random"},
+  "losses": {"structures", "stateless_random"},
   "metrics": {"structures"},
   "postprocess": {"structures", "layers"},
   "datasets": {"structures"},
@@ -30,6 +32,7 @@ ARROWS = {
   "visualize": {"structures", "datasets", "metrics"},
   "models": {
     "structures",
+    "stateless_random",
     "layers",
     "losses",
     "metrics",

@@ -10,8 +10,9 @@ The original's programs read the result: as `initial_checkpoint`, or with
 import os
 import sys
 
-from absl import app, flags, logging
+from absl import flags, logging
 
+from deeplab2 import program
 from deeplab2.config.dataset_rules import is_checkpoint
 
 FLAGS = flags.FLAGS
@@ -55,18 +56,20 @@ def main(args):
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from deeplab2.inference.trained_model import load_trained_model
   from deeplab2.interop.original_checkpoints import export_original_checkpoint
+  from deeplab2.training import files
 
   try:
     trained = load_trained_model(
       FLAGS.checkpoint_path, FLAGS.config_file, FLAGS.set
     )
-    prefix = export_original_checkpoint(
-      trained.architecture.model, trained.checkpoint, FLAGS.output_path
-    )
-  except (ValueError, OSError) as error:
+    with files.writing(FLAGS.output_path):
+      prefix = export_original_checkpoint(
+        trained.architecture.model, trained.checkpoint, FLAGS.output_path
+      )
+  except (ValueError, OSError, files.NotWrittenError) as error:
     sys.exit(f"{error}")
   print(f"Wrote {prefix}")
 
 
 if __name__ == "__main__":
-  app.run(main)
+  program.run(main)

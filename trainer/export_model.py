@@ -13,8 +13,9 @@ appears only if it says the same.
 import os
 import sys
 
-from absl import app, flags, logging
+from absl import flags, logging
 
+from deeplab2 import program
 from deeplab2.config import program_flags
 
 FLAGS = flags.FLAGS
@@ -66,6 +67,7 @@ def main(args):
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from deeplab2.inference.export import export_saved_model
   from deeplab2.inference.trained_model import load_trained_model
+  from deeplab2.training.files import NotWrittenError
 
   try:
     trained = load_trained_model(
@@ -80,10 +82,10 @@ def main(args):
       raw_outputs=FLAGS.raw_outputs,
       overwrite=FLAGS.overwrite,
     )
-  except (ValueError, OSError, RuntimeError) as error:
+  except (ValueError, OSError, RuntimeError, NotWrittenError) as error:
     sys.exit(f"{error}")
   print(report)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  program.run(main)

@@ -12,8 +12,9 @@ exported with like one of a training run.
 import os
 import sys
 
-from absl import app, flags, logging
+from absl import flags, logging
 
+from deeplab2 import program
 from deeplab2.config import program_flags
 from deeplab2.config.dataset_rules import is_checkpoint
 
@@ -61,6 +62,7 @@ def main(args):
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
+  from deeplab2.training.files import NotWrittenError
   from deeplab2.training.imported_checkpoint import import_checkpoint
 
   try:
@@ -71,10 +73,10 @@ def main(args):
       allow_missing=FLAGS.allow_missing,
       allow_unused=FLAGS.allow_unused,
     )
-  except (ValueError, OSError) as error:
+  except (ValueError, OSError, NotWrittenError) as error:
     sys.exit(f"{error}")
   print(f"Wrote {prefix}")
 
 
 if __name__ == "__main__":
-  app.run(main)
+  program.run(main)

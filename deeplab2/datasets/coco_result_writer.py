@@ -1,6 +1,7 @@
 """Writes panoptic maps as COCO's test server and panopticapi take them."""
 
 import contextlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab2.datasets.description import DatasetDescription
+from deeplab2.datasets.whole_file import whole_file, write_text
 
 
 class CocoResultWriter:
@@ -56,15 +58,14 @@ class CocoResultWriter:
       panoptic: h w int32, class * divisor + instance.
 
     Raises:
-      ValueError: the name came before, or an id is of no class.
+      ValueError: the name came before or leads out of the folder, or an id is
+        of no class.
     """
     if name in self._annotations:
       raise ValueError(f"name: expected each image once; got {name!r} twice.")
     segment_map, segments = number_segments(panoptic, self._dataset)
-    picture = Image.fromarray(_colors_of_ids(segment_map))
-    path = os.path.join(self._map_dir, f"{name}.png")
-    with _whole_file(path) as file:
-      picture.save(file, format="PNG")
+    with whole_file(self._map_path(name), durable=False) as file:
+      file.write(encode_map(segment_map))
     self._annotations[name] = {
       "image_id": self._image_id(name),
       "file_name": f"{name}.png",
@@ -74,9 +75,19 @@ class CocoResultWriter:
   def finish(self) -> str:
     """Writes the JSON, in order of name; returns its path."""
     ordered = [self._annotations[name] for name in sorted(self._annotations)]
-    with _whole_file(self._json_path) as file:
-      file.write(json.dumps({"annotations": ordered}).encode())
+    write_text(self._json_path, json.dumps({"annotations": ordered}))
     return self._json_path
+
+  def _map_path(self, name: str) -> str:
+    """Names may hold folders, and in records of others more than that."""
+    folder = os.path.abspath(self._map_dir)
+    path = os.path.abspath(os.path.join(folder, f"{name}.png"))
+    if os.path.commonpath([folder, path]) != folder:
+      raise ValueError(
+        f"name: expected one that stays below {folder}; got {name!r}."
+      )
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return path
 
   def _image_id(self, name: str) -> int | str:
     if self._image_ids is not None:
@@ -116,6 +127,19 @@ def number_segments(
   return segment_map, segments
 
 
+def encode_map(ids: np.ndarray) -> bytes:
+  """A map of segment ids, h w, as a PNG of COCO's kind."""
+  colors = np.stack([ids, ids >> 8, ids >> 16], axis=-1)
+  return encode_png(colors.astype(np.uint8))
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+  """A picture, h w 3 uint8, as a PNG."""
+  content = io.BytesIO()
+  Image.fromarray(pixels).save(content, format="PNG")
+  return content.getvalue()
+
+
 def _category(class_id: int, dataset: DatasetDescription) -> int:
   known = class_id < dataset.num_classes
   category = dataset.category_ids[class_id] if known else None
@@ -125,21 +149,3 @@ def _category(class_id: int, dataset: DatasetDescription) -> int:
       f"got class {class_id}."
     )
   return category
-
-
-def _colors_of_ids(ids: np.ndarray) -> np.ndarray:
-  """Segment ids to the RGB of COCO's PNGs: h w -> h w 3 uint8."""
-  return np.stack([ids, ids >> 8, ids >> 16], axis=-1).astype(np.uint8)
-
-
-@contextlib.contextmanager
-def _whole_file(path: str):
-  """A binary file that takes its name once it is written without an error."""
-  temporary = f"{path}.part"
-  try:
-    with open(temporary, "wb") as file:
-      yield file
-    os.replace(temporary, path)
-  finally:
-    with contextlib.suppress(FileNotFoundError):
-      os.remove(temporary)

@@ -162,3 +162,15 @@ def test_misuse_is_named(tmp_path, call, message):
   with pytest.raises(ValueError) as error:
     call(CocoResultWriter(str(tmp_path / "a.json"), DATASET))
   assert str(error.value) == message
+
+
+def test_names_may_hold_folders_but_not_lead_out_of_theirs(tmp_path):
+  writer = CocoResultWriter(str(tmp_path / "out.json"), DATASET)
+  writer.add("aachen/000", PANOPTIC)
+  assert (tmp_path / "out" / "aachen" / "000.png").is_file()
+  for name in ("../000", "/tmp/000", "a/../../000"):
+    with pytest.raises(ValueError) as error:
+      writer.add(name, PANOPTIC)
+    assert str(error.value) == (
+      f"name: expected one that stays below {tmp_path / 'out'}; got {name!r}."
+    )

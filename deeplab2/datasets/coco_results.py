@@ -46,13 +46,17 @@ class SegmentTable(NamedTuple):
 
 
 def read_truth(
-  json_path: str, map_dir: str | None = None
+  json_path: str,
+  map_dir: str | None = None,
+  skipped: dict[str, str] | None = None,
 ) -> tuple[DatasetDescription, list[AnnotatedMap]]:
   """The classes and the annotated maps of a ground truth.
 
   Args:
     json_path: a panoptic JSON with `categories`.
     map_dir: folder of its PNGs; by default the path without ".json".
+    skipped: takes up the bad entries, where it is -> what is wrong; without it
+      they are errors.
 
   Raises:
     ValueError: names the file and what is wrong with it.
@@ -63,27 +67,36 @@ def read_truth(
     dataset = describe_categories(content.get("categories"), name, _DIVISOR)
   except ValueError as error:
     raise ValueError(f"{json_path}: {error}") from error
-  return dataset, _annotated_maps(json_path, content, map_dir)
+  return dataset, _annotated_maps(json_path, content, map_dir, skipped)
 
 
 def read_results(
-  json_path: str, map_dir: str | None = None
+  json_path: str,
+  map_dir: str | None = None,
+  skipped: dict[str, str] | None = None,
 ) -> list[AnnotatedMap]:
   """The annotated maps of a result file; arguments as in `read_truth`.
 
   What `area` and `iscrowd` say is dropped: they are the truth's to say.
   """
-  maps = _annotated_maps(json_path, _read_json(json_path), map_dir)
+  maps = _annotated_maps(json_path, _read_json(json_path), map_dir, skipped)
   return [m._replace(segments=_without_claims(m.segments)) for m in maps]
 
 
 def pair_results(
-  truth: list[AnnotatedMap], results: list[AnnotatedMap]
+  truth: list[AnnotatedMap],
+  results: list[AnnotatedMap],
+  skipped: dict[str, str] | None = None,
 ) -> list[tuple[AnnotatedMap, AnnotatedMap]]:
   """Finds the result of every image of the truth, in the truth's order.
 
   An image's result has its image id or, where image ids are texts, the name of
   its PNG as image id. Further results are left out.
+
+  Args:
+    truth: of `read_truth`.
+    results: of `read_results`.
+    skipped: takes up images without a result; without it they are an error.
 
   Raises:
     ValueError: lists images without a result.
@@ -91,7 +104,13 @@ def pair_results(
   by_id = {result.image_id: result for result in results}
   pairs = [(t, by_id.get(t.image_id, by_id.get(t.name))) for t in truth]
   missing = [t.image_id for t, result in pairs if result is None]
-  if missing:
+  if skipped is not None:
+    skipped |= {
+      f"predictions, image id {image_id}": "expected one; there is none."
+      for image_id in missing
+    }
+    pairs = [(t, result) for t, result in pairs if result is not None]
+  elif missing:
     raise ValueError(
       f"predictions: expected one for each of the {len(truth)} images of the "
       f"truth; {len(missing)} are missing, such as image ids {missing[:5]}."
@@ -146,7 +165,7 @@ def _read_json(path: str) -> dict:
   with open(path, encoding="utf-8") as file:
     try:
       content = json.load(file)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
       raise ValueError(f"{path}: not JSON: {error}") from error
   annotations = content.get("annotations") if isinstance(content, dict) else 0
   if not isinstance(annotations, list) or not annotations:
@@ -154,36 +173,42 @@ def _read_json(path: str) -> dict:
   return content
 
 
-def _annotated_maps(json_path, content, map_dir) -> list[AnnotatedMap]:
+def _annotated_maps(json_path, content, map_dir, skipped) -> list[AnnotatedMap]:
   map_dir = map_dir or os.path.splitext(json_path)[0]
   if not os.path.isdir(map_dir):
     raise ValueError(
       f"{json_path}: expected its PNGs in a folder; there is no {map_dir}."
     )
-  maps = [
-    _annotated_map(f"{json_path}: annotations[{i}]", annotation, map_dir)
-    for i, annotation in enumerate(content["annotations"])
-  ]
-  _check_distinct(json_path, maps)
-  _check_files(json_path, map_dir, maps)
-  return maps
+  maps, seen = [], {}
+  for i, annotation in enumerate(content["annotations"]):
+    try:
+      found = _annotated_map(annotation, map_dir)
+      _check_new(found.image_id, seen, i)
+      maps.append(found)
+    except ValueError as error:
+      label = f"{json_path}: annotations[{i}]"
+      if skipped is None:
+        raise ValueError(f"{label}{error}") from error
+      skipped[label] = str(error).lstrip(":, ")
+  return _with_files(json_path, map_dir, maps, skipped)
 
 
-def _annotated_map(label: str, annotation, map_dir: str) -> AnnotatedMap:
+def _annotated_map(annotation, map_dir: str) -> AnnotatedMap:
+  """The entry; an error's text goes on after the label of the entry."""
   fields = annotation if isinstance(annotation, dict) else {}
   image_id, file_name = fields.get("image_id"), fields.get("file_name")
   segments = fields.get("segments_info")
   if not isinstance(image_id, int | str):
-    raise ValueError(f"{label}: image_id: expected an id; got {image_id!r}.")
+    raise ValueError(f": image_id: expected an id; got {image_id!r}.")
   if not isinstance(file_name, str) or not file_name:
     raise ValueError(
-      f"{label}, image id {image_id}: file_name: expected the name of a PNG; "
+      f", image id {image_id}: file_name: expected the name of a PNG; "
       f"got {file_name!r}."
     )
   good = isinstance(segments, list)
   if not good or not all(isinstance(s, dict) for s in segments):
     raise ValueError(
-      f"{label}, image id {image_id}: segments_info: expected a list of "
+      f", image id {image_id}: segments_info: expected a list of "
       f"objects with id and category_id."
     )
   return AnnotatedMap(
@@ -191,22 +216,26 @@ def _annotated_map(label: str, annotation, map_dir: str) -> AnnotatedMap:
   )
 
 
-def _check_distinct(json_path: str, maps: list[AnnotatedMap]):
-  first = {}
-  for i, annotated in enumerate(maps):
-    other = first.setdefault(annotated.image_id, i)
-    if other != i:
-      raise ValueError(
-        f"{json_path}: annotations[{other}] and annotations[{i}]: expected "
-        f"distinct images; got image id {annotated.image_id} twice."
-      )
+def _check_new(image_id, seen: dict, place: int):
+  first = seen.setdefault(image_id, place)
+  if first != place:
+    raise ValueError(
+      f" and annotations[{first}]: expected distinct images; got image id "
+      f"{image_id} twice."
+    )
 
 
-def _check_files(json_path: str, map_dir: str, maps: list[AnnotatedMap]):
+def _with_files(
+  json_path: str, map_dir: str, maps: list[AnnotatedMap], skipped
+) -> list[AnnotatedMap]:
   missing = [m for m in maps if not os.path.isfile(m.map_path)]
+  if skipped is not None:
+    skipped |= {m.map_path: "there is no such file." for m in missing}
+    return [m for m in maps if m.map_path not in skipped]
   if missing:
     raise ValueError(
       f"{json_path}: {len(missing)} of {len(maps)} PNGs are missing in "
       f"{map_dir}, such as {os.path.basename(missing[0].map_path)} of image id "
       f"{missing[0].image_id}."
     )
+  return maps

@@ -161,7 +161,7 @@ def test_contradictions_name_file_image_and_segment(
     ),
     (
       [annotation(), annotation()],
-      "{json}: annotations[0] and annotations[1]: expected distinct images; "
+      "{json}: annotations[1] and annotations[0]: expected distinct images; "
       "got image id 7 twice.",
     ),
     (
@@ -205,3 +205,35 @@ def test_truth_without_categories_is_refused(tmp_path):
   assert str(error.value) == (
     f"{path}: categories: expected a list of classes; got none."
   )
+
+
+def test_bad_entries_may_be_left_out_and_listed(tmp_path):
+  path = write(tmp_path / "t", [annotation()])
+  entries = [
+    annotation(),
+    3,
+    annotation(),
+    annotation(8, "b"),
+    {**annotation("x"), "file_name": 5},
+  ]
+  content = {"annotations": entries, "categories": CATEGORIES}
+  (tmp_path / "t.json").write_text(json.dumps(content))
+  skipped = {}
+  _, truth = coco_results.read_truth(path, skipped=skipped)
+  assert [annotated.image_id for annotated in truth] == [7]
+  assert skipped == {
+    f"{path}: annotations[1]": "image_id: expected an id; got None.",
+    f"{path}: annotations[2]": "and annotations[0]: expected distinct images; "
+    "got image id 7 twice.",
+    f"{path}: annotations[4]": "image id x: file_name: expected the name of a "
+    "PNG; got 5.",
+    f"{tmp_path / 't' / 'b.png'}": "there is no such file.",
+  }
+  assert coco_results.pair_results(truth, [], skipped) == []
+  assert skipped["predictions, image id 7"] == "expected one; there is none."
+
+
+def test_json_that_is_nested_too_deep_is_refused(tmp_path):
+  (tmp_path / "t.json").write_text("[" * 100_000)
+  with pytest.raises(ValueError, match=r"t\.json: not JSON: maximum recursion"):
+    coco_results.read_truth(str(tmp_path / "t.json"))

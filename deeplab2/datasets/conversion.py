@@ -4,6 +4,7 @@ A shard appears under its name only when it is whole, so a second run does what
 the first one, killed at any moment, left undone.
 """
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -28,6 +29,11 @@ from deeplab2.datasets.label_formats import RUNS
 from deeplab2.datasets.parallel import map_in_processes
 from deeplab2.datasets.record_index import frame_record
 from deeplab2.datasets.records import encode_example
+from deeplab2.datasets.whole_file import (
+  only_writer,
+  remove_leftovers,
+  whole_file,
+)
 
 _COCO_SHARDS = 1000
 _IMAGES_A_SHARD = 100
@@ -79,12 +85,23 @@ def convert_splits(
 
   Raises:
     AnnotationError: a bad image, unless bad ones are to be skipped.
-    ValueError: the folder holds records that were made otherwise.
+    ValueError: the folder holds records that were made otherwise, or another
+      program is writing there.
   """
   if not options.skip_bad:
     _stop_at_problems_in_json(splits)
-  dataset = common_dataset(splits, output_dir)
   os.makedirs(output_dir, exist_ok=True)
+  with only_writer(output_dir):
+    try:
+      return _convert(splits, output_dir, options, num_processes, progress)
+    finally:
+      remove_leftovers(output_dir)
+
+
+def _convert(
+  splits, output_dir, options, num_processes, progress
+) -> dict[str, SplitReport]:
+  dataset = common_dataset(splits, output_dir)
   settings = {split.name: _settings(split, options) for split in splits}
   claim_folder(output_dir, settings)
   reports = {
@@ -131,14 +148,13 @@ def plan_shards(
 def write_shard(
   dataset: DatasetDescription | None, options: ConversionOptions, job: ShardJob
 ) -> int:
-  """Writes one shard under a temporary name and renames it when it is whole.
+  """Writes one shard; it appears when it is whole.
 
   Returns:
     The number of images dealt with, the skipped ones included.
   """
   skipped = {}
-  temporary = f"{job.path}.part"
-  with open(temporary, "wb") as file:
+  with whole_file(job.path) as file:
     for image in job.images:
       try:
         file.write(frame_record(_encode(image, dataset, options)))
@@ -146,9 +162,8 @@ def write_shard(
         if not options.skip_bad:
           raise
         skipped[image.name] = str(error)
-  # The list goes first: a shard that is there has its list, if it needs one.
-  _keep_skip_list(job.path, skipped)
-  os.replace(temporary, job.path)
+    # The list goes first: a shard that is there has its list, if it needs one.
+    _keep_skip_list(job.path, skipped)
   return len(job.images)
 
 
@@ -175,15 +190,17 @@ def _convert_split(
   progress(split.name, done, total)
   work = functools.partial(write_shard, split.dataset, options)
   workers = min(num_processes, max(1, len(missing)))
-  for num_images in map_in_processes(work, missing, workers):
-    done += num_images
-    progress(split.name, done, total)
+  results = map_in_processes(work, missing, workers)
+  with contextlib.closing(results):
+    for num_images in results:
+      done += num_images
+      progress(split.name, done, total)
   skipped = _read_skip_lists(jobs)
   if skipped and not options.skip_bad:
     raise AnnotationError(
       f"on_error: an earlier run with skip left {len(skipped)} images of "
       f"{split.name} out, such as {min(skipped)!r}; mend them and remove the "
-      f"shards that have a .skipped.json, or run with skip again."
+      f"shards of which there is a list skipped-*.json, or run with skip again."
     )
   return SplitReport(total - len(skipped), num_shards, skipped)
 
@@ -209,7 +226,9 @@ def _stop_at_problems_in_json(splits: list[CocoSplit]):
 
 
 def _skip_list(shard_path: str) -> str:
-  return f"{os.path.splitext(shard_path)[0]}.skipped.json"
+  """The name does not begin like the shard's, which patterns would match."""
+  folder, name = os.path.split(shard_path)
+  return os.path.join(folder, f"skipped-{os.path.splitext(name)[0]}.json")
 
 
 def _keep_skip_list(shard_path: str, skipped: dict[str, str]):

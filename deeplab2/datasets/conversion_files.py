@@ -11,6 +11,7 @@ import os
 
 from deeplab2.datasets.coco_folder import CocoSplit
 from deeplab2.datasets.description import DatasetDescription
+from deeplab2.datasets.whole_file import write_text
 
 DESCRIPTION_FILE = "dataset.json"
 SETTINGS_FILE = "conversion.json"
@@ -77,7 +78,7 @@ def write_description(
   if known:
     sizes = {**known.split_sizes, **sizes}
   path = os.path.join(output_dir, DESCRIPTION_FILE)
-  _write_text(path, dataset.with_split_sizes(sizes).to_json())
+  write_text(path, dataset.with_split_sizes(sizes).to_json())
 
 
 def write_skipped(output_dir: str, skipped: dict[str, dict[str, str]]):
@@ -97,21 +98,24 @@ def write_skipped(output_dir: str, skipped: dict[str, dict[str, str]]):
 
 
 def read_json(path: str):
-  """Content of a JSON file."""
-  with open(path, encoding="utf-8") as file:
-    return json.load(file)
+  """Content of a JSON file of ours.
+
+  Raises:
+    ValueError: somebody broke it; names it.
+  """
+  try:
+    with open(path, encoding="utf-8") as file:
+      content = json.load(file)
+  except (ValueError, RecursionError) as error:
+    raise ValueError(f"{path}: not JSON: {error}; remove it.") from error
+  if not isinstance(content, dict):
+    raise ValueError(f"{path}: expected a JSON object; remove it.")
+  return content
 
 
 def write_json(path: str, content):
   """Writes a JSON file that is there whole or not at all."""
-  _write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def _write_text(path: str, text: str):
-  temporary = f"{path}.part"
-  with open(temporary, "w", encoding="utf-8") as file:
-    file.write(text)
-  os.replace(temporary, path)
+  write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def _read_description(output_dir: str) -> DatasetDescription | None:

@@ -58,7 +58,8 @@ def _is_running(process_id: int) -> bool:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self"), reason="reads /proc")
-def test_workers_end_when_their_parent_is_killed(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_when_their_parent_is_killed(tmp_path, number):
   script = tmp_path / "script.py"
   script.write_text(_SCRIPT)
   environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -67,8 +68,21 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
   ) as parent:
     worker = int(parent.stdout.readline())
     assert _is_running(worker)
-    parent.send_signal(signal.SIGKILL)
+    parent.send_signal(number)
   deadline = time.monotonic() + 30
   while _is_running(worker) and time.monotonic() < deadline:
     time.sleep(0.01)
   assert not _is_running(worker)
+
+
+def _end(_):
+  os._exit(9)
+
+
+def test_a_killed_worker_is_no_mystery():
+  with pytest.raises(ChildProcessError) as error:
+    list(map_in_processes(_end, range(3), num_processes=2))
+  assert str(error.value) == (
+    "one of 2 processes was killed, perhaps for want of memory; fewer "
+    "processes need less."
+  )

@@ -5,7 +5,12 @@ import sys
 
 import pytest
 
-from deeplab2.datasets.whole_file import whole_file, write_text
+from deeplab2.datasets.whole_file import (
+  only_writer,
+  remove_leftovers,
+  whole_file,
+  write_text,
+)
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -71,3 +76,22 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
   with pytest.raises(FileNotFoundError, match=r"no/\.a\.json\.part"):
     write_text(tmp_path / "no" / "a.json", "x")
+
+
+def test_leftovers_of_a_folder_go_and_nothing_else(tmp_path):
+  for name in (".a.json.part", ".b.part", "c.part", ".hidden"):
+    (tmp_path / name).write_text("x")
+  remove_leftovers(tmp_path)
+  assert sorted(os.listdir(tmp_path)) == [".hidden", "c.part"]
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path):
+  with only_writer(tmp_path):
+    with pytest.raises(ValueError) as error, only_writer(tmp_path):
+      pass
+    assert str(error.value) == (
+      f"{tmp_path}: another program is writing there; wait for it, or choose "
+      "another folder."
+    )
+  with only_writer(tmp_path):
+    assert os.listdir(tmp_path) == []

@@ -14,6 +14,7 @@ from deeplab2.inference.model_folder import appearing_whole, check_output_path
 from deeplab2.inference.preprocessing import InputFit
 from deeplab2.inference.trained_model import TrainedModel
 from deeplab2.inference.whole_image import WholeImage
+from deeplab2.training import files
 
 # Less than this share of equal pixels is another model, not rounding.
 LEAST_EQUAL = 0.999
@@ -72,6 +73,7 @@ def export_saved_model(
   Raises:
     ValueError: something is there already.
     RuntimeError: the SavedModel does not say what the Keras model says.
+    NotWrittenError: there is no room, or another reason.
   """
   path = Path(path)
   check_output_path(path, overwrite)
@@ -79,9 +81,10 @@ def export_saved_model(
   whole_image = WholeImage(trained.architecture, fit, raw_outputs)
   dataset = trained.architecture.dataset
   with appearing_whole(path) as folder:
-    saved_model.write_saved_model(
-      whole_image, dataset, trained.experiment, folder
-    )
+    with files.writing(str(path)):
+      saved_model.write_saved_model(
+        whole_image, dataset, trained.experiment, folder
+      )
     report = compare(whole_image, folder, images or [draw_test_image(fit)])
     if report.equal < LEAST_EQUAL:
       raise RuntimeError(

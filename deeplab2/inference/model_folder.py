@@ -1,9 +1,11 @@
 """The folder of a SavedModel: what it is, and how it appears whole."""
 
 import contextlib
-import tempfile
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from deeplab2.datasets.whole_file import only_writer
 
 
 def is_saved_model(folder: str | Path) -> bool:
@@ -35,15 +37,24 @@ def check_output_path(path: str | Path, overwrite: bool) -> None:
 def appearing_whole(path: Path) -> Iterator[Path]:
   """A folder to fill, which gets the name `path` at the end, or vanishes.
 
-  What has that name is replaced then.
+  What has that name is replaced then. What an export that was killed left
+  behind is removed by the next one to the same path.
+
+  Raises:
+    ValueError: another program is exporting to that path.
   """
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with tempfile.TemporaryDirectory(
-    dir=path.parent, prefix=f".{path.name}."
-  ) as parent:
-    folder = Path(parent) / "new"
-    folder.mkdir()
-    yield folder
-    if path.exists():
-      path.rename(Path(parent) / "old")
-    folder.rename(path)
+  work = path.parent / f".{path.name}.part"
+  work.mkdir(parents=True, exist_ok=True)
+  new, old = work / "new", work / "old"
+  with only_writer(work):
+    if old.exists() and not path.exists():  # killed between the two renames
+      old.rename(path)
+    try:
+      shutil.rmtree(new, ignore_errors=True)
+      new.mkdir()
+      yield new
+      if path.exists():
+        path.rename(old)
+      new.rename(path)
+    finally:
+      shutil.rmtree(work, ignore_errors=True)

@@ -56,6 +56,32 @@ def test_a_failure_leaves_what_was_there(saved):
   assert os.listdir(saved.parent) == ["saved"]
 
 
+def test_what_killed_exports_left_is_cleared_away(saved):
+  # Killed while it was filled ...
+  work = saved.parent / ".saved.part"
+  (work / "new").mkdir(parents=True)
+  (work / "new" / "variables").touch()
+  with pytest.raises(ValueError), appearing_whole(saved) as folder:
+    assert os.listdir(folder) == []
+    raise ValueError
+  assert os.listdir(saved.parent) == ["saved"]
+  # ... and between the two renames.
+  work.mkdir()
+  saved.rename(work / "old")
+  with pytest.raises(ValueError), appearing_whole(saved):
+    raise ValueError
+  assert (saved / "saved_model.pb").read_text() == "old"
+
+
+def test_two_exports_to_one_path_do_not_meet(saved):
+  with (
+    appearing_whole(saved),
+    pytest.raises(ValueError, match="another program is writing there"),
+    appearing_whole(saved),
+  ):
+    pass
+
+
 def test_what_was_there_is_replaced_whole(saved):
   (saved / "other").touch()
   with appearing_whole(saved) as folder:

@@ -49,6 +49,7 @@ def predict_files(
     ValueError, FileNotFoundError: a file is no image, and `skip_bad` is off.
   """
   report = PredictionReport()
+  result_list = folder / "predictions.json"
   for name, path in progress(images.items()):
     files = ResultFiles.of(folder / f"{name}.png")
     if skip_existing and files.exist():
@@ -63,8 +64,10 @@ def predict_files(
         raise
       report.failed[path] = str(error)
       continue
+    # It would list a map that is about to be replaced.
+    result_list.unlink(missing_ok=True)
     report.done.append(result.save(folder / f"{name}.png"))
     report.seconds.append(time.perf_counter() - started)
   if report.done:
-    write_result_list(report.done, folder / "predictions.json")
+    write_result_list(report.done, result_list)
   return report

@@ -6,17 +6,17 @@ street_segments.json  one entry of the `annotations` of a COCO result file,
 street_picture.png    the image with colours, contours and names
 """
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from PIL import Image
-
-from deeplab2.datasets.coco_result_writer import number_segments
+from deeplab2.datasets.coco_result_writer import (
+  encode_map,
+  encode_png,
+  number_segments,
+)
+from deeplab2.datasets.whole_file import whole_file, write_text
 from deeplab2.inference.image_files import SUFFIXES
 
 if TYPE_CHECKING:
@@ -62,11 +62,9 @@ class ResultFiles(NamedTuple):
 
 
 def write_result(result: "PanopticResult", files: ResultFiles) -> None:
-  """Writes the three files, each whole; the folder is made if need be."""
+  """Writes the three files, all whole; the folder is made if need be."""
   files.panoptic.parent.mkdir(parents=True, exist_ok=True)
   ids, numbered = number_segments(result.panoptic, result.dataset)
-  _write_png(files.panoptic, _colors_of_ids(ids))
-  _write_png(files.picture, result.plot())
   by_id = sorted(result.segments, key=lambda segment: segment.id)
   entry = {
     "image_id": int(files.name) if files.name.isdecimal() else files.name,
@@ -78,8 +76,15 @@ def write_result(result: "PanopticResult", files: ResultFiles) -> None:
       for coco, s in zip(numbered, by_id, strict=True)
     ],
   }
-  with _whole_file(files.segments) as file:
-    file.write(json.dumps(entry, indent=1).encode())
+  # They get their names one right after the other, the segments last.
+  with (
+    whole_file(files.segments, durable=False) as segments_file,
+    whole_file(files.picture, durable=False) as picture_file,
+    whole_file(files.panoptic, durable=False) as panoptic_file,
+  ):
+    segments_file.write(json.dumps(entry, indent=1).encode())
+    picture_file.write(encode_png(result.plot()))
+    panoptic_file.write(encode_map(ids))
 
 
 def write_result_list(files: list[ResultFiles], path: Path) -> None:
@@ -90,27 +95,4 @@ def write_result_list(files: list[ResultFiles], path: Path) -> None:
     path: such as out/predictions.json; in the folder of the results.
   """
   entries = [json.loads(f.segments.read_text("utf-8")) for f in files]
-  with _whole_file(path) as file:
-    file.write(json.dumps({"annotations": entries}).encode())
-
-
-def _colors_of_ids(ids: np.ndarray) -> np.ndarray:
-  channels = [ids % 256, ids // 256 % 256, ids // 65536]
-  return np.stack(channels, axis=-1).astype(np.uint8)
-
-
-def _write_png(path: Path, rgb: np.ndarray) -> None:
-  with _whole_file(path) as file:
-    Image.fromarray(rgb).save(file, format="PNG")
-
-
-@contextlib.contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-  """A file that takes its name once it is written without an error."""
-  unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-  try:
-    with unfinished.open("wb") as file:
-      yield file
-    unfinished.replace(path)
-  finally:
-    unfinished.unlink(missing_ok=True)
+  write_text(path, json.dumps({"annotations": entries}))

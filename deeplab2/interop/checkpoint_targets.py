@@ -34,5 +34,6 @@ def announce(prefix: str) -> None:
   folder, name = os.path.split(prefix)
   path = os.path.join(folder, _LIST)
   if not tf.io.gfile.exists(path):
-    with tf.io.gfile.GFile(path, "w") as file:
+    with tf.io.gfile.GFile(f"{path}.unfinished", "w") as file:
       file.write(f'model_checkpoint_path: "{name}"\n')
+    tf.io.gfile.rename(f"{path}.unfinished", path, overwrite=True)

@@ -11,6 +11,7 @@ when the split is whole.
 
 import dataclasses
 import functools
+import io
 import json
 import os
 from collections.abc import Iterable
@@ -22,6 +23,12 @@ from PIL import Image
 from deeplab2.datasets.parallel import map_in_processes
 from deeplab2.datasets.shapes.classes import CATEGORIES
 from deeplab2.datasets.shapes.scene import Scene, draw_scene
+from deeplab2.datasets.whole_file import (
+  only_writer,
+  remove_leftovers,
+  whole_file,
+  write_text,
+)
 
 SPLITS = ("train", "val")
 _SHORTEST_SIDE = 0.8  # of the longest
@@ -76,18 +83,34 @@ def write_split(
     Path of the panoptic JSON.
 
   Raises:
-    ValueError: a split of that name is there, but was drawn otherwise.
+    ValueError: a split of that name is there, but was drawn otherwise, or
+      another program is drawing below `root`.
   """
+  os.makedirs(root, exist_ok=True)
+  with only_writer(root):
+    return _write_split(root, plan, num_processes, progress)
+
+
+def _write_split(root: str, plan: ShapesSplit, num_processes, progress) -> str:
   json_path = os.path.join(
     root, "annotations", f"panoptic_{plan.split}2017.json"
   )
   if _already_drawn(json_path, plan):
     return json_path
-  os.makedirs(os.path.join(root, f"{plan.split}2017"), exist_ok=True)
-  os.makedirs(os.path.splitext(json_path)[0], exist_ok=True)
+  folders = (
+    os.path.join(root, f"{plan.split}2017"),
+    os.path.splitext(json_path)[0],
+  )
+  for folder in folders:
+    os.makedirs(folder, exist_ok=True)
   draw = functools.partial(_write_image, root, plan)
   done = map_in_processes(draw, range(plan.num_images), num_processes, chunk=16)
-  entries = list(progress(done, plan.num_images))
+  try:
+    entries = list(progress(done, plan.num_images))
+  finally:
+    done.close()  # ends the processes before their leftovers go
+    for folder in folders:
+      remove_leftovers(folder)
   _write_json(json_path, plan, entries)
   return json_path
 
@@ -95,8 +118,7 @@ def write_split(
 def _already_drawn(json_path: str, plan: ShapesSplit) -> bool:
   if not os.path.exists(json_path):
     return False
-  with open(json_path, encoding="utf-8") as file:
-    found = json.load(file).get("info", {}).get("shapes")
+  found = _drawn_with(json_path)
   if found == dataclasses.asdict(plan):
     return True
   raise ValueError(
@@ -105,17 +127,26 @@ def _already_drawn(json_path: str, plan: ShapesSplit) -> bool:
   )
 
 
+def _drawn_with(json_path: str):
+  """What the JSON says of itself; None of a broken or foreign one."""
+  with open(json_path, encoding="utf-8") as file:
+    try:
+      return json.load(file)["info"]["shapes"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+      return None
+
+
 def _write_image(root: str, plan: ShapesSplit, number: int) -> dict[str, Any]:
   """Writes the JPEG and the PNG; returns their entries for the JSON."""
   scene = plan.scene(number)
   name = f"{number + 1:012d}"
   jpeg = os.path.join(root, f"{plan.split}2017", f"{name}.jpg")
-  Image.fromarray(scene.image).save(jpeg, quality=_JPEG_QUALITY)
+  _save(jpeg, scene.image, "JPEG", quality=_JPEG_QUALITY)
   png = os.path.join(
     root, "annotations", f"panoptic_{plan.split}2017", f"{name}.png"
   )
   ids = scene.ids.astype("<u4")[..., None].view(np.uint8)
-  Image.fromarray(np.ascontiguousarray(ids[..., :3])).save(png)
+  _save(png, np.ascontiguousarray(ids[..., :3]), "PNG")
   height, width = scene.ids.shape
   return {
     "image": {
@@ -130,6 +161,13 @@ def _write_image(root: str, plan: ShapesSplit, number: int) -> dict[str, Any]:
       "segments_info": _segments_info(scene),
     },
   }
+
+
+def _save(path: str, pixels: np.ndarray, image_format: str, **options):
+  content = io.BytesIO()
+  Image.fromarray(pixels).save(content, image_format, **options)
+  with whole_file(path, durable=False) as file:
+    file.write(content.getvalue())
 
 
 def _segments_info(scene: Scene) -> list[dict[str, Any]]:
@@ -153,7 +191,4 @@ def _write_json(path: str, plan: ShapesSplit, entries: Iterable[dict]):
     "annotations": [entry["annotation"] for entry in entries],
     "categories": CATEGORIES,
   }
-  temporary = f"{path}.part"
-  with open(temporary, "w", encoding="utf-8") as file:
-    json.dump(content, file)
-  os.replace(temporary, path)
+  write_text(path, json.dumps(content))
