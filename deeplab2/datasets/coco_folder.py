@@ -232,7 +232,7 @@ def _read_json(path: str) -> tuple[dict, str]:
     data = file.read()
   try:
     content = json.loads(data)
-  except ValueError as error:
+  except (ValueError, RecursionError) as error:
     raise ValueError(f"{path}: not JSON: {error}") from error
   return content, hashlib.sha256(data).hexdigest()
 
