@@ -40,6 +40,7 @@ class EvaluationLoop:
   def evaluate(self) -> None:
     """Evaluates the model as it is."""
     names = self._dataset.class_names
+    self._board.begin_at(int(self._state[checkpoints.GLOBAL_STEP].numpy()))
     steps = self._experiment.evaluator_options.eval_steps
     begun = time.monotonic()
     found = self._evaluator.evaluate(tf.constant(steps))
@@ -89,6 +90,8 @@ def evaluation_lines(found: Evaluation, names, seconds: float) -> str:
   head = (
     f"evaluation at step {found.step}: {found.images} images in {seconds:.1f} s"
   )
+  if found.missing:
+    head += f", {found.missing} more could not be read and are not scored"
   lines = [head + (f" | {losses}" if losses else "")]
   if found.quality is not None:
     lines.append(

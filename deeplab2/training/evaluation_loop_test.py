@@ -9,6 +9,9 @@ from deeplab2.training.evaluator import Evaluation
 
 
 class Board:
+  def begin_at(self, step):
+    pass
+
   def scalars(self, step, values):
     pass
 
@@ -84,4 +87,9 @@ def test_the_lines_say_what_was_found():
   found = Evaluation(7, 5, {"a": 0.25, "b": 2.0}, None)
   assert evaluation_lines(found, (), 1.5) == (
     "evaluation at step 7: 5 images in 1.5 s | a 0.2500, b 2.0000"
+  )
+  found = found._replace(missing=3)
+  assert evaluation_lines(found, ("a", "b"), 1.5).startswith(
+    "evaluation at step 7: 5 images in 1.5 s, 3 more could not be read and are "
+    "not scored | a 0.2500"
   )
