@@ -180,6 +180,7 @@ class _Run:
         batch_at=lambda step: next(iter(self._data.train(step))),
       ),
       tally=tally,
+      counts=self._data.counts,
       log=self._log,
     )
     if self._mode == "train_and_eval":

@@ -48,7 +48,7 @@ class TrainingLoop:
     experiment: ExperimentOptions.
     black_box: BlackBox for steps that are not finite.
     tally: of the checkpoint that the run goes on from; None of a new run.
-    counts: what else has a curve, by name, at any moment.
+    counts: what the input pipeline has counted so far, by name.
     log: takes each line for people.
     """
     self._trainer = trainer
@@ -193,11 +193,11 @@ class TrainingLoop:
       **{f"losses/{n}": v for n, v in means.items()},
       **{f"learning_rate/{n}": v for n, v in rates.items()},
       **{f"memory_bytes/{n}": v for n, v in memory_in_use().items()},
-      **self._counts(),
+      **{f"input/{n}": v for n, v in self._counts().items()},
     }
     if self._speed.steps:
       point["steps_per_second"] = self._speed.steps / self._speed.seconds
-      point["input_bound"] = self._speed.share
+      point["input/bound"] = self._speed.share
     if self._options.nonfinite_policy == "skip":
       point["skipped_steps"] = self.skipped
     return point

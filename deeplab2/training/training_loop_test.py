@@ -126,9 +126,9 @@ def test_stops_where_something_is_due_and_nowhere_else():
   assert sorted(board.points) == [6, 12]
   assert board.points[6]["losses/total_loss"] == 2.0
   assert board.points[6]["learning_rate/all"] == 0.5
-  assert board.points[6]["input_bound"] == 0.0
+  assert board.points[6]["input/bound"] == 0.0
   assert board.points[6]["memory_bytes/host"] > 0
-  assert board.points[6]["bad_records"] == 3
+  assert board.points[6]["input/bad_records"] == 3
 
 
 def test_a_state_is_saved_once():
