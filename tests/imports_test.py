@@ -31,6 +31,7 @@ ARROWS = {
   "input": {"structures", "datasets", "config"},
   "visualize": {"structures", "datasets", "metrics"},
   "models": {
+    "backend",
     "structures",
     "stateless_random",
     "layers",
@@ -43,6 +44,7 @@ ARROWS = {
     "config",
   },
   "training": {
+    "backend",
     "structures",
     "layers",
     "losses",
@@ -56,6 +58,7 @@ ARROWS = {
     "models",
   },
   "inference": {
+    "backend",
     "structures",
     "layers",
     "metrics",
@@ -69,6 +72,7 @@ ARROWS = {
     "training",
   },
   "benchmark": {
+    "backend",
     "structures",
     "losses",
     "config",
@@ -147,14 +151,16 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported():
 
 
 def required_distributions():
-  """Names in REQUIRES and in the extra "train" of setup.py."""
+  """Names in REQUIRES and in the extras of setup.py that users install."""
   tree = ast.parse((ROOT / "setup.py").read_text("utf-8"))
   values = {
     node.targets[0].id: ast.literal_eval(node.value)
     for node in tree.body
     if isinstance(node, ast.Assign) and node.targets[0].id != "HERE"
   }
-  requirements = values["REQUIRES"] + values["EXTRAS"]["train"]
+  extras = values["EXTRAS"]
+  requirements = [*values["REQUIRES"], *extras["train"]]
+  requirements += [*extras["jax"], *extras["torch"]]
   return {
     requirement.partition(">")[0].partition("~")[0]
     for requirement in requirements

@@ -6,7 +6,7 @@ from deeplab2.layers.batch_norm import NormOptions
 from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 from deeplab2.layers.resize import resize_align_corners
-from deeplab2.layers.stateless_random import dropout
+from deeplab2.stateless_random import dropout
 
 DROPOUT_RATE = 0.1
 

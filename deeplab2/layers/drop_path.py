@@ -6,7 +6,7 @@ blocks hold no randomness and can be recomputed.
 
 from keras import ops
 
-from deeplab2.layers.stateless_random import uniform
+from deeplab2.stateless_random import uniform
 
 
 def drop_path_rate(rate: float, schedule: str, depth: int) -> float:
@@ -31,10 +31,10 @@ def drop_path_factors(rates, batch_size, seed):
   Args:
     rates: a drop rate in [0, 1) for each path.
     batch_size: int or scalar tensor.
-    seed: int32 pair; equal seeds give equal factors.
+    seed: as in `stateless_random`; equal seeds give equal factors.
   """
   keep = ops.expand_dims(1.0 - ops.convert_to_tensor(rates, "float32"), 1)
-  draw = uniform((len(rates), batch_size), seed)
+  draw = ops.transpose(uniform((batch_size, len(rates)), seed))
   return ops.floor(keep + draw) / keep
 
 

@@ -8,6 +8,7 @@ Letters: b batch, h w size of the logits, p = h * w pixels, n slots, c classes.
 
 import dataclasses
 
+import keras
 from keras import ops
 
 from deeplab2 import structures
@@ -22,9 +23,7 @@ from deeplab2.losses import (
   semantic_cross_entropy,
   softmax,
 )
-
-# Added to the seed, so that the semantic loss has random numbers of its own.
-SEMANTIC_STREAM = (1_000_003, 0)
+from deeplab2.stateless_random import split_seed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +108,8 @@ class MaXDeepLabLoss:
       prediction: MaskPrediction; `semantic_logits` may be None where the
         semantic term has the weight zero.
       targets: Targets, at the size of the logits or of the image.
-      seed: int32 pair for the sampled forms; a step of training has its own.
+      seed: as in `stateless_random`, for the sampled forms; a step of training
+        has its own.
         None draws the same pixels at every call, as an evaluation wants it.
 
     Returns:
@@ -124,16 +124,18 @@ class MaXDeepLabLoss:
       targets, tuple(prediction.mask_logits.shape[1:3])
     )
     masks = mask_targets.mask_targets(
-      targets, self.layout, drop_absent=self.solver == "host"
+      targets, self.layout, drop_absent=self._shapes_may_vary()
     )
-    seed = (0, 0) if seed is None else seed
+    instance_seed, semantic_seed = split_seed(
+      (0, 0) if seed is None else seed, 2
+    )
     terms = {}
     if self.pq_style_weight or self.mask_id.weight:
       terms |= self._slot_terms(prediction, masks)
     if self.instance.weight:
-      terms |= self._instance_term(prediction, masks, seed)
+      terms |= self._instance_term(prediction, masks, instance_seed)
     if self.semantic.weight:
-      terms |= self._semantic_term(prediction, targets, masks, seed)
+      terms |= self._semantic_term(prediction, targets, masks, semantic_seed)
     return {**terms, "total_loss": sum(terms.values())}
 
   def _slot_terms(self, prediction, masks):
@@ -186,7 +188,7 @@ class MaXDeepLabLoss:
         self.semantic_sampling,
         mask_targets.region_area(masks),
         masks.labelled,
-        ops.add(ops.convert_to_tensor(seed, "int32"), SEMANTIC_STREAM),
+        seed,
       )
       logits, label, weight = (
         sampling.gather_pixels(x, index) for x in (logits, label, weight)
@@ -195,6 +197,10 @@ class MaXDeepLabLoss:
       logits, label, weight, self.layout.ignore_label
     )
     return {"semantic_loss": self.semantic.average(loss)}
+
+  def _shapes_may_vary(self):
+    """Whether shapes may depend on values, as the fewest masks would."""
+    return self.solver == "host" and keras.backend.backend() != "jax"
 
   def _weights(self):
     terms = self.mask_id, self.instance, self.semantic

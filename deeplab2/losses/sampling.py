@@ -5,8 +5,9 @@ Letters: b batch, p pixels, s samples, x whatever follows.
 
 import dataclasses
 
-import keras
 from keras import ops
+
+from deeplab2.stateless_random import uniform
 
 # Far enough below any log-weight that an excluded pixel is drawn last.
 EXCLUDED = -99999.0
@@ -40,7 +41,7 @@ def sample_pixels(sampling, area, candidate, seed):
     sampling: a PixelSampling.
     area: b p  float32; pixels in the region of each pixel.
     candidate: b p  bool; the others are drawn only where these run out.
-    seed: int32 pair. The same seed draws the same pixels.
+    seed: as in `stateless_random`. The same seed draws the same pixels.
 
   Returns:
     b s  int32 pixel indices, all different within an image.
@@ -54,23 +55,8 @@ def sample_pixels(sampling, area, candidate, seed):
 
 
 def gumbel_noise(shape, seed):
-  """Standard Gumbel noise that is a function of `seed` alone.
-
-  keras.random accepts no tensor as a seed, and the seed of a training step is
-  one, so this is TensorFlow's own generator.
-
-  Raises:
-    NotImplementedError: on another backend.
-  """
-  if keras.backend.backend() != "tensorflow":
-    raise NotImplementedError(
-      "keras.backend: losses that sample pixels need 'tensorflow'; "
-      f"got {keras.backend.backend()!r}."
-    )
-  import tensorflow as tf
-
-  uniform = tf.random.stateless_uniform(shape, seed)
-  return -ops.log(-ops.log(uniform))
+  """Standard Gumbel noise that is a function of `seed` alone."""
+  return -ops.log(-ops.log(uniform(shape, seed)))
 
 
 def gather_pixels(values, index):

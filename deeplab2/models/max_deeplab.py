@@ -19,7 +19,7 @@ from deeplab2.heads.prediction_head import PredictionHead
 from deeplab2.heads.semantic_decoder import DecoderOptions, SemanticDecoder
 from deeplab2.layers.batch_norm import NormOptions
 from deeplab2.layers.precision import precision_of_layers
-from deeplab2.layers.stateless_random import split_seed
+from deeplab2.stateless_random import split_seed
 from deeplab2.structures import MaskPrediction
 
 MASK_STRIDE = 4  # of the logits, semantic ones included

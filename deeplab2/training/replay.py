@@ -119,7 +119,7 @@ def replay_step(
   averages = [tf.identity(v.value) for v in model.non_trainable_variables]
   image = tf.convert_to_tensor(batch.image)
   targets = tf.nest.map_structure(tf.convert_to_tensor, batch.targets)
-  drawn = seeds.step_seed(seed, step, 0)
+  drawn = seeds.step_seed(seed, step)
   with tf.GradientTape(persistent=True) as tape:
     tape.watch(image)
     with probing(model) as outputs:

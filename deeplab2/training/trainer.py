@@ -216,7 +216,7 @@ class Trainer(orbit.StandardTrainer):
     seed = seeds.step_seed(
       self._options.seed,
       self._global_step.read_value(),
-      replica.replica_id_in_sync_group,
+      replica.replica_id_in_sync_group * image.shape[0],
     )
     gradients, terms = self._learn(image, targets, seed)
     gradients, terms = replica.all_reduce(
