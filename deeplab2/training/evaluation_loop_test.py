@@ -63,6 +63,7 @@ def test_a_checkpoint_is_loaded_and_its_metrics_reported(loop, tmp_path):
   assert reports[0]["eval"] == {
     "step": 2,
     "images": 3,
+    "missing_images": 0,
     "losses": {"total_loss": 0.5},
   }
   assert lines[0] == f"Evaluating {tmp_path / 'ckpt-2'}."

@@ -21,7 +21,9 @@ from deeplab2.training.optimizers import build_parameter_groups
 from deeplab2.training.tally import Tally
 from deeplab2.training.trainer import StepOptions, Trainer
 from deeplab2.training.training_loop import RunInterruptedError, TrainingLoop
+from deeplab2.training.watchdog import Watchdog
 
+_PATIENCE = 20.0  # seconds of silence
 MODES = ("train", "eval", "train_and_eval", "continuous_eval")
 
 
@@ -64,9 +66,26 @@ def run_experiment(
   if mode == "eval":
     checkpoints.resolve(model_dir)  # complain before the model is built
   keras.utils.set_random_seed(experiment.trainer_options.seed)
-  with strategy.scope():
-    run = _Run(experiment, mode, model_dir, build, data, log)
-    return _with_readable_errors(run.go)
+  watchdog = Watchdog(
+    log,
+    patterns=_patterns(experiment),
+    # Waiting for checkpoints of another process is no reason to speak.
+    patience=float("inf") if mode == "continuous_eval" else _PATIENCE,
+  )
+
+  def go():
+    with strategy.scope(), watchdog:
+      return _Run(experiment, mode, model_dir, build, data, watchdog).go()
+
+  return _with_readable_errors(go)
+
+
+def _patterns(experiment) -> list[str]:
+  """The globs of all records."""
+  return [
+    *experiment.train_dataset_options.file_pattern,
+    *experiment.eval_dataset_options.file_pattern,
+  ]
 
 
 def _with_readable_errors(go: Callable):
@@ -104,11 +123,12 @@ def _check_devices(experiment, mode: str, strategy) -> None:
 class _Run:
   """An experiment, built; made and used in the scope of a strategy."""
 
-  def __init__(self, experiment, mode, model_dir, build, data, log):
+  def __init__(self, experiment, mode, model_dir, build, data, watchdog):
     self._experiment = experiment
     self._mode = mode
     self._model_dir = model_dir
-    self._log = log
+    self._watchdog = watchdog
+    log = self._log = watchdog.say
     self._architecture = build(experiment)
     self._data = data(experiment, self._architecture, log)
     self._global_step = orbit.utils.create_global_step()
@@ -168,6 +188,7 @@ class _Run:
     self._data.keep_list(self._model_dir)
     tally = self._start(folder)
     trainer = self._build_trainer(groups)
+    self._watchdog.watch(trainer.clock, lambda: trainer.step)
     loop = TrainingLoop(
       trainer,
       folder,
