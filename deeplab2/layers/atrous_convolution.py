@@ -42,12 +42,13 @@ def sum_of_taps(x, kernel, rate: int):
 
 def _shifted(x, down, right):
   """The part of x that is `down` and `right` of a place inside the image."""
-  _, height, width, _ = x.shape
-  return x[
-    :,
-    max(0, down) : height + min(0, down),
-    max(0, right) : width + min(0, right),
-  ]
+  batch, height, width, channels = ops.shape(x)
+  # Not x[...]: the gradient of an index is slower than that of a slice.
+  return ops.slice(
+    x,
+    (0, max(0, down), max(0, right), 0),
+    (batch, height - abs(down), width - abs(right), channels),
+  )
 
 
 def _gap(offset):

@@ -13,18 +13,21 @@ class AttentionOperation(Composite):
   is normalized per channel and rectified.
   """
 
-  def __init__(self, norm: NormOptions, **kwargs):
+  def __init__(self, heads: int, depth: int, norm: NormOptions, **kwargs):
+    """`depth` is that of the values, all `heads` together."""
     super().__init__(**kwargs)
     self.batch_norm_similarity = BatchNorm(norm, axes=(1,), dtype="float32")
-    self.batch_norm_retrieved_value = BatchNorm(norm, axes=(1, 3))
+    self.batch_norm_retrieved_value = BatchNorm(
+      norm, parameter_shape=(1, heads, 1, depth // heads)
+    )
+    self.depth = depth
 
   def call(self, query, key, value, training=False):
     """b l n k, b m n k and b m n d to b l (n d)."""
     logits = ops.einsum("blnk,bmnk->bnlm", query, key)
     logits = self.batch_norm_similarity(logits, training=training)
     weights = ops.cast(ops.softmax(logits), self.compute_dtype)
-    retrieved = ops.einsum("bnlm,bmnd->bnld", weights, value)
-    retrieved = self.batch_norm_retrieved_value(retrieved, training=training)
-    y = ops.transpose(ops.relu(retrieved), (0, 2, 1, 3))
-    _, length, heads, depth = ops.shape(y)
-    return ops.reshape(y, (-1, length, heads * depth))
+    retrieved = ops.einsum("bnlm,bmnd->blnd", weights, value)
+    retrieved = ops.reshape(retrieved, (-1, ops.shape(query)[1], self.depth))
+    y = self.batch_norm_retrieved_value(retrieved, training=training)
+    return ops.relu(y)

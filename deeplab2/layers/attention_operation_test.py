@@ -15,7 +15,7 @@ def _inputs(seed=0):
 
 def test_a_new_operation_is_plain_attention_without_scaling():
   query, key, value = _inputs()
-  y = np.array(AttentionOperation(NORM)(query, key, value))
+  y = np.array(AttentionOperation(N, N * D, NORM)(query, key, value))
   logits = np.einsum("blnk,bmnk->bnlm", query, key)
   weights = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
   expected = np.einsum("bnlm,bmnd->blnd", weights, value)
@@ -26,7 +26,7 @@ def test_a_new_operation_is_plain_attention_without_scaling():
 
 def test_the_order_of_keys_does_not_matter():
   query, key, value = _inputs()
-  layer = AttentionOperation(NORM)
+  layer = AttentionOperation(N, N * D, NORM)
   order = np.random.default_rng(1).permutation(M)
   np.testing.assert_allclose(
     layer(query, key, value),
@@ -36,7 +36,7 @@ def test_the_order_of_keys_does_not_matter():
 
 
 def test_normalization_is_per_head_and_per_head_and_channel():
-  layer = AttentionOperation(NORM)
+  layer = AttentionOperation(N, N * D, NORM)
   layer(*_inputs())
   assert layer.batch_norm_similarity.gamma.shape == (N,)
   assert layer.batch_norm_retrieved_value.gamma.shape == (1, N, 1, D)

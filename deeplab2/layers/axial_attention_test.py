@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
 
-from deeplab2.layers.axial_attention import AxialAttention, AxialAttention2D
+from deeplab2.layers.axial_attention import (
+  HEIGHT,
+  WIDTH,
+  AxialAttention,
+  AxialAttention2D,
+)
 from deeplab2.layers.batch_norm import NormOptions
+from deeplab2.layers.relative_position import MAX_SPAN
 
 B, H, W, C = 2, 5, 7, 3
 K, V, HEADS = 16, 24, 8
@@ -29,13 +35,19 @@ def _batch_norm(layer, x):
   return (x - mean) / np.sqrt(variance + NORM.epsilon) * gamma + beta
 
 
+def _all_pairs(table, length):
+  """The encoding of each query and key, l m d."""
+  place = np.arange(length)
+  return table[place[None, :] - place[:, None] + MAX_SPAN - 1]
+
+
 def _attend_slowly(layer, x):
   """One query, head and sample at a time."""
   batch, length, _ = x.shape
   qkv = _batch_norm(layer.batch_norm_qkv, x @ np.array(layer.qkv_kernel))
   query, key, value = np.split(qkv, [K, 2 * K], axis=-1)
   rpe = {
-    name: np.array(getattr(layer, f"{name}_rpe")(length=length))
+    name: _all_pairs(np.array(getattr(layer, f"{name}_rpe").embeddings), length)
     for name in ("query", "key", "value")
   }
   k, v = K // HEADS, V // HEADS
@@ -60,22 +72,34 @@ def _attend_slowly(layer, x):
   return y.transpose(0, 2, 1, 3).reshape(batch, length, V)
 
 
-def test_attention_agrees_with_loops():
-  layer = AxialAttention(K, V, NORM)
-  x = np.random.default_rng(1).normal(size=(B, W, C))
+@pytest.mark.parametrize("axis", [HEIGHT, WIDTH])
+def test_attention_agrees_with_loops(axis):
+  layer = AxialAttention(K, V, NORM, axis=axis)
+  x = np.random.default_rng(1).normal(size=(B, H, W, C)).astype("float32")
   layer(x)
   _randomize(layer)
-  np.testing.assert_allclose(layer(x), _attend_slowly(layer, x), atol=1e-4)
+  y = np.moveaxis(np.array(layer(x)), axis, 2)
+  sequences = np.moveaxis(x, axis, 2)
+  for i in range(sequences.shape[1]):
+    expected = _attend_slowly(layer, sequences[:, i])
+    np.testing.assert_allclose(y[:, i], expected, atol=1e-4)
+
+
+def test_training_differs_by_the_statistics_alone():
+  """With its batch's moments as averages, a layer repeats what it trained."""
+  layer = AxialAttention(K, V, NormOptions(momentum=0.0), axis=WIDTH)
+  x = np.random.default_rng(1).normal(size=(B, H, W, C)).astype("float32")
+  layer(x)
+  _randomize(layer)
+  np.testing.assert_allclose(layer(x, training=True), layer(x), atol=1e-4)
 
 
 def test_height_then_width():
   layer = AxialAttention2D(K, V, NORM)
   x = np.random.default_rng(1).normal(size=(B, H, W, C)).astype("float32")
   y = np.array(layer(x))
-  columns = [layer.height_axis(x[:, :, j]) for j in range(W)]
-  middle = np.stack(columns, axis=2)
-  rows = [layer.width_axis(middle[:, i]) for i in range(H)]
-  np.testing.assert_allclose(y, np.stack(rows, axis=1), atol=1e-4)
+  middle = layer.height_axis(x)
+  np.testing.assert_array_equal(y, layer.width_axis(middle))
 
 
 def test_a_column_does_not_see_the_next_before_the_width_pass():
@@ -84,8 +108,9 @@ def test_a_column_does_not_see_the_next_before_the_width_pass():
   layer(x)
   one, other = x.copy(), x.copy()
   other[:, :, 3] += 1
-  column = np.array(layer.height_axis(one[:, :, 2]))
-  np.testing.assert_array_equal(column, layer.height_axis(other[:, :, 2]))
+  column = np.array(layer.height_axis(one))[:, :, 2]
+  again = np.array(layer.height_axis(other))[:, :, 2]
+  np.testing.assert_allclose(column, again, atol=1e-6)
   # ... but the whole sees everything.
   changed = np.abs(np.array(layer(one)) - np.array(layer(other)))
   assert (changed.max(axis=(0, 3)) > 0).all()
@@ -102,7 +127,7 @@ def test_one_layer_serves_every_length():
 )
 def test_depths_that_the_heads_cannot_share_are_refused(depths, name, got):
   with pytest.raises(ValueError) as error:
-    AxialAttention(*depths, NORM)
+    AxialAttention(*depths, NORM, axis=WIDTH)
   assert str(error.value) == (
     f"axial attention {name} depth: expected a multiple of the 8 heads, such "
     f"as 128; got {got}. Change the width multiplier or expansion."

@@ -7,11 +7,12 @@ checkpoint's shape: [c] for one axis, broadcastable with ones for several.
 
 import contextlib
 import dataclasses
-import math
 import threading
 
 import keras
 from keras import ops
+
+from deeplab2.layers import batch_statistics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,23 +66,30 @@ class BatchNorm(keras.layers.Layer):
   """
 
   def __init__(
-    self, norm: NormOptions, *, axes=(-1,), gamma_initializer="ones", **kwargs
+    self,
+    norm: NormOptions,
+    *,
+    axes=(-1,),
+    parameter_shape=None,
+    gamma_initializer="ones",
+    **kwargs,
   ):
+    """`parameter_shape` is for where the checkpoint splits the one axis."""
     super().__init__(**kwargs)
     self.norm = norm
     self.axes = tuple(axes)
+    self.parameter_shape = parameter_shape
     self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
   def build(self, input_shape):
+    """Reads the sizes of `axes` only; for the last axis, any rank will do."""
     rank = len(input_shape)
-    kept = {axis % rank for axis in self.axes}
-    self.reduced_axes = tuple(i for i in range(rank) if i not in kept)
-    self.broadcast_shape = tuple(
-      input_shape[i] if i in kept else 1 for i in range(rank)
-    )
-    shape = self.broadcast_shape
-    if len(kept) == 1:
-      shape = (math.prod(shape),)
+    if len(self.axes) == 1:
+      shape = (input_shape[self.axes[0]],)
+    else:
+      kept = self._kept(rank)
+      shape = tuple(input_shape[i] if i in kept else 1 for i in range(rank))
+    shape = self.parameter_shape or shape
     self.gamma = self._parameter("gamma", shape, self.gamma_initializer)
     self.beta = self._parameter("beta", shape, "zeros")
     self.moving_mean = self._average("moving_mean", shape, "zeros")
@@ -105,26 +113,52 @@ class BatchNorm(keras.layers.Layer):
     )
 
   def call(self, x, training=False):
-    x = ops.cast(x, "float32")
-    if training and self.trainable:
-      mean, variance = ops.moments(
-        x,
-        axes=self.reduced_axes,
-        keepdims=True,
-        synchronized=self.norm.synchronized,
-      )
+    if self.uses_batch(training):
+      x, mean, variance = self._normalize(x)
       self._note(mean, variance)
     else:
-      mean = self._broadcast(self.moving_mean)
-      variance = self._broadcast(self.moving_variance)
-    scale = self._broadcast(self.gamma) * ops.rsqrt(
-      variance + self.norm.epsilon
-    )
-    shift = self._broadcast(self.beta) - mean * scale
-    return ops.cast(x * scale + shift, self.compute_dtype)
+      scale, shift = self.scale_and_shift()
+      x = ops.cast(x, "float32") * self._along(scale, x)
+      x = x + self._along(shift, x)
+    return ops.cast(x, self.compute_dtype)
 
-  def _broadcast(self, parameter):
-    return ops.reshape(parameter, self.broadcast_shape)
+  def uses_batch(self, training) -> bool:
+    """Whether a call normalizes by the batch, not by the moving averages."""
+    return bool(training) and self.trainable
+
+  def scale_and_shift(self):
+    """What the layer is without the batch: `x * scale + shift`, float32.
+
+    Both have the shape of the parameters.
+    """
+    deviation = ops.rsqrt(self.moving_variance + self.norm.epsilon)
+    scale = self.gamma * deviation
+    return scale, self.beta - self.moving_mean * scale
+
+  def _normalize(self, x):
+    norm = self.norm
+    if batch_statistics.has_kernel(self.axes, norm.synchronized):
+      gamma, beta = ops.ravel(self.gamma), ops.ravel(self.beta)
+      return batch_statistics.normalize_channels(x, gamma, beta, norm.epsilon)
+    kept = self._kept(len(x.shape))
+    return batch_statistics.normalize(
+      x,
+      self._along(self.gamma, x),
+      self._along(self.beta, x),
+      norm.epsilon,
+      tuple(i for i in range(len(x.shape)) if i not in kept),
+      norm.synchronized,
+    )
+
+  def _kept(self, rank):
+    return {axis % rank for axis in self.axes}
+
+  def _along(self, parameter, x):
+    """A parameter in a shape that broadcasts over x."""
+    rank = len(x.shape)
+    kept = self._kept(rank)
+    shape = (x.shape[i] if i in kept else 1 for i in range(rank))
+    return ops.reshape(parameter, tuple(shape))
 
   def _note(self, mean, variance):
     updates = getattr(_recording, "updates", None)

@@ -36,6 +36,50 @@ def test_evaluation_agrees_with_the_formula(axes):
   np.testing.assert_allclose(layer(x), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_the_last_axis_may_be_split_in_the_checkpoint():
+  split = BatchNorm(NORM, parameter_shape=(1, D, 1))
+  plain = BatchNorm(NORM)
+  x = _sample()
+  for layer in (split, plain):
+    layer.build((None, D))
+    _randomize(layer)
+  assert split.gamma.shape == (1, D, 1)
+  for training in (True, False):
+    np.testing.assert_array_equal(
+      split(x, training=training), plain(x, training=training)
+    )
+  np.testing.assert_array_equal(np.ravel(split.moving_mean), plain.moving_mean)
+
+
+@pytest.mark.parametrize("axes", [(-1,), (0, 2)])
+def test_the_gradient_is_that_of_the_formula(axes):
+  """However the backend computes it; in float64, by differences."""
+  tf = pytest.importorskip("tensorflow")
+  layer = BatchNorm(NORM, axes=axes)
+  x = tf.constant(_sample(), tf.float32)
+  layer(x)
+  _randomize(layer)
+  weight = np.random.default_rng(2).normal(size=x.shape)
+  step = np.random.default_rng(3).normal(size=x.shape)
+  with tf.GradientTape() as tape:
+    tape.watch(x)
+    total = tf.reduce_sum(weight.astype("float32") * layer(x, training=True))
+  slope = np.sum(step * np.array(tape.gradient(total, x), np.float64))
+  reduced = tuple(i for i in range(5) if i not in {a % 5 for a in axes})
+  shape = [x.shape[i] if i not in reduced else 1 for i in range(5)]
+  gamma = np.reshape(np.array(layer.gamma, np.float64), shape)
+
+  def value(shift):
+    y = _sample() + shift * step
+    mean, variance = (
+      f(y, axis=reduced, keepdims=True) for f in (np.mean, np.var)
+    )
+    return np.sum(weight * gamma * (y - mean) / np.sqrt(variance + 1e-3))
+
+  expected = (value(1e-5) - value(-1e-5)) / 2e-5
+  np.testing.assert_allclose(slope, expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize("axes", [(-1,), (0, 2), (0, 2, 4)])
 def test_training_gives_zero_mean_and_unit_variance_on_each_place(axes):
   y = np.array(BatchNorm(NORM, axes=axes)(_sample(), training=True))

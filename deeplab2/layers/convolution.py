@@ -12,6 +12,26 @@ from deeplab2.layers.batch_norm import BatchNorm, NormOptions
 from deeplab2.layers.composite import Composite
 
 
+def normalized(convolution, batch_norm: BatchNorm, x, training):
+  """`batch_norm(convolution(x))`, of a convolution without bias.
+
+  A normalization by moving averages is a factor and a shift for each channel:
+  the factor goes into the kernel, which has fewer numbers than the features,
+  and what is left is the bias of the convolution.
+  """
+  if not batch_norm.built:
+    convolution.build(x.shape)
+    batch_norm.build((None, convolution.filters))
+  dtype = convolution.compute_dtype
+  x, kernel = ops.cast(x, dtype), convolution.kernel
+  if batch_norm.uses_batch(training):
+    x = convolution.convolution_op(x, ops.cast(kernel, dtype))
+    return batch_norm(x, training=training)
+  scale, shift = batch_norm.scale_and_shift()
+  x = convolution.convolution_op(x, ops.cast(kernel * scale, dtype))
+  return ops.cast(x + ops.cast(shift, dtype), batch_norm.compute_dtype)
+
+
 class ConvNorm(Composite):
   """Convolution without bias, batch normalization, and ReLU if `relu`."""
 
@@ -47,7 +67,7 @@ class ConvNorm(Composite):
     if self.padding:
       sides = (self.padding, self.padding)
       x = ops.pad(x, ((0, 0), sides, sides, (0, 0)))
-    x = self.batch_norm(self.conv(x), training=training)
+    x = normalized(self.conv, self.batch_norm, x, training)
     return ops.relu(x) if self.relu else x
 
 
@@ -102,7 +122,7 @@ class SequenceConvNorm(Composite):
     self.batch_norm = BatchNorm(norm, gamma_initializer=gamma_initializer)
 
   def call(self, x, training=False):  # b p c -> b p d
-    x = self.batch_norm(self.conv(x), training=training)
+    x = normalized(self.conv, self.batch_norm, x, training)
     return ops.relu(x) if self.relu else x
 
 

@@ -49,8 +49,9 @@ class DualPathTransformer(Composite):
     self.pixel_conv1_bn_act = SequenceConvNorm(bottleneck, norm)
     self.memory_qkv_conv_bn = SequenceConvNorm(qkv_depth, norm, **projection)
     self.pixel_qkv_conv_bn = SequenceConvNorm(qkv_depth, norm, **projection)
-    self.memory_attention = AttentionOperation(norm)
-    self.pixel_attention = AttentionOperation(norm)
+    values = HEADS, self.value_depth
+    self.memory_attention = AttentionOperation(*values, norm)
+    self.pixel_attention = AttentionOperation(*values, norm)
 
   def build(self, pixels_shape, memory_shape):
     end = dict(relu=False, gamma_initializer="zeros")

@@ -1,4 +1,9 @@
-"""Learned encodings of how far a key is from a query on one axis."""
+"""Learned encodings of how far a key is from a query on one axis.
+
+An encoding is the same for all pairs of one distance. So a product with it is
+taken once for each distance, r of them, and then set out over the keys: nothing
+of l x m x d is made, for l queries and m = l keys.
+"""
 
 import keras
 from keras import ops
@@ -8,10 +13,7 @@ MAX_SPAN = 255
 
 
 class RelativePosition(keras.layers.Layer):
-  """A vector for each (query, key) pair that depends on key - query only.
-
-  Shared by all heads; one layer serves any length.
-  """
+  """A vector for each distance; shared by all heads, and for any length."""
 
   def __init__(self, depth: int, **kwargs):
     super().__init__(**kwargs)
@@ -21,11 +23,39 @@ class RelativePosition(keras.layers.Layer):
       initializer=keras.initializers.TruncatedNormal(stddev=1.0),
     )
 
-  def call(self, length):  # -> l m d
-    """Encodings of all pairs of a sequence; `length` is an int or a scalar."""
-    places = ops.arange(length)
-    distance = ops.expand_dims(places, 0) - ops.expand_dims(places, 1)
-    rows = ops.clip(distance, 1 - MAX_SPAN, MAX_SPAN - 1) + (MAX_SPAN - 1)
+  def call(self, length, backwards=False):  # -> r d
+    """Vectors of the distances from 1 - length to length, r = 2 * length.
+
+    The last is of no pair, but `over_keys` and `over_distances` need its place.
+
+    Args:
+      length: an int or a scalar; of the sequence.
+      backwards: whether distances are query - key instead of key - query.
+    """
+    distance = ops.arange(1 - length, length + 1)
+    rows = ops.clip(distance, 1 - MAX_SPAN, MAX_SPAN - 1)
+    rows = MAX_SPAN - 1 - rows if backwards else MAX_SPAN - 1 + rows
     # The gradient of a reshaped table is dense, as clipping by norm needs it.
     table = ops.reshape(self.embeddings, (2 * MAX_SPAN - 1, -1))
     return ops.take(table, rows, axis=0)
+
+
+def over_keys(x, length):  # b n l r -> b n l m
+  """For each query, from distances to keys: y[l, m] = x[l, m - l + length - 1].
+
+  Cut into rows that are shorter by one, each next row begins one distance
+  earlier.
+  """
+  heads, distances = x.shape[1], 2 * length
+  flat = ops.reshape(x, (-1, heads, length * distances))
+  flat = flat[:, :, length - 1 : length * distances - 1]
+  return ops.reshape(flat, (-1, heads, length, distances - 1))[..., :length]
+
+
+def over_distances(y, length):  # b n l m -> b n l r
+  """The inverse of `over_keys`; zero at distances that no key has."""
+  heads, distances = y.shape[1], 2 * length
+  wide = ops.pad(y, ((0, 0), (0, 0), (0, 0), (0, length - 1)))
+  flat = ops.reshape(wide, (-1, heads, length * (distances - 1)))
+  flat = ops.pad(flat, ((0, 0), (0, 0), (length - 1, 1)))
+  return ops.reshape(flat, (-1, heads, length, distances))

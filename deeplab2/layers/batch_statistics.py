@@ -1,0 +1,60 @@
+"""Normalization by the statistics of the batch itself.
+
+Each function takes gamma and beta, broadcastable or [c], and returns what x
+becomes, in its dtype or float32, and the mean and variance it had, float32.
+"""
+
+import keras
+from keras import ops
+
+
+def normalize(x, gamma, beta, epsilon, reduced_axes, synchronized):
+  """Over any axes.
+
+  Args:
+    x: float tensor.
+    gamma, beta: float32, of x's rank, with ones at the reduced axes.
+    epsilon: added to the variance.
+    reduced_axes: those that share a mean and a variance.
+    synchronized: over the batches of all replicas.
+  """
+  x = ops.cast(x, "float32")
+  mean, variance = ops.moments(
+    x, axes=reduced_axes, keepdims=True, synchronized=synchronized
+  )
+  scale = gamma * ops.rsqrt(variance + epsilon)
+  return x * scale + (beta - mean * scale), mean, variance
+
+
+def normalize_channels(x, gamma, beta, epsilon):
+  """Over all axes but the last, on TensorFlow; gamma and beta are [c].
+
+  One kernel forward and one backward, where `normalize` has a dozen: twice as
+  fast on CPUs, and nothing but x is kept for the gradient.
+  """
+  import tensorflow as tf
+
+  channels = x.shape[-1]
+  kernel = tf.raw_ops.FusedBatchNormV3(
+    x=tf.reshape(x, (1, 1, -1, channels)),
+    scale=gamma,
+    offset=beta,
+    mean=tf.zeros(0),
+    variance=tf.zeros(0),
+    epsilon=epsilon,
+    is_training=True,
+  )
+  count = tf.cast(tf.size(x) // channels, tf.float32)
+  # The kernel's variance is that of the population the batch was drawn from.
+  variance = kernel.batch_variance * (tf.maximum(count - 1, 1) / count)
+  return tf.reshape(kernel.y, tf.shape(x)), kernel.batch_mean, variance
+
+
+def has_kernel(axes, synchronized) -> bool:
+  """Whether `normalize_channels` can stand for `normalize`."""
+  if keras.backend.backend() != "tensorflow" or tuple(axes) != (-1,):
+    return False
+  import tensorflow as tf
+
+  replicas = tf.distribute.get_strategy().num_replicas_in_sync
+  return not (synchronized and replicas > 1)

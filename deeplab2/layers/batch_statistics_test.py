@@ -1,0 +1,44 @@
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from deeplab2.layers import batch_statistics
+
+B, L, C = 3, 5, 7
+EPSILON = 1e-3
+
+
+def _inputs():
+  rng = np.random.default_rng(0)
+  x = rng.normal(2.0, 3.0, (B, L, C)).astype("float32")
+  return x, rng.normal(size=C).astype("f4"), rng.normal(size=C).astype("f4")
+
+
+def test_the_kernel_agrees_with_the_formula():
+  pytest.importorskip("tensorflow")
+  x, gamma, beta = _inputs()
+  found = batch_statistics.normalize_channels(x, gamma, beta, EPSILON)
+  expected = batch_statistics.normalize(x, gamma, beta, EPSILON, (0, 1), False)
+  for ours, theirs in zip(found, expected, strict=True):
+    np.testing.assert_allclose(ours, np.squeeze(theirs), rtol=1e-4, atol=1e-5)
+
+
+def test_the_variance_is_that_of_the_batch():
+  pytest.importorskip("tensorflow")
+  x, gamma, beta = _inputs()
+  _, mean, variance = batch_statistics.normalize_channels(
+    x, gamma, beta, EPSILON
+  )
+  np.testing.assert_allclose(mean, x.mean((0, 1)), rtol=1e-5)
+  np.testing.assert_allclose(variance, x.var((0, 1)), rtol=1e-5)
+
+
+def test_only_statistics_of_one_replica_along_the_last_axis_have_a_kernel():
+  tf = pytest.importorskip("tensorflow")
+  assert batch_statistics.has_kernel((-1,), synchronized=True)
+  assert not batch_statistics.has_kernel((0, 2), synchronized=False)
+  with mock.patch.object(tf.distribute, "get_strategy") as strategy:
+    strategy.return_value.num_replicas_in_sync = 2
+    assert batch_statistics.has_kernel((-1,), synchronized=False)
+    assert not batch_statistics.has_kernel((-1,), synchronized=True)
