@@ -52,6 +52,25 @@ SWITCHES = {
   ),
 }
 
+_AUGMENTATIONS = "train_dataset_options.augmentations"
+_PASTE = f"{_AUGMENTATIONS}.panoptic_copy_paste"
+_HEADS = "model_options.max_deeplab"
+
+# Option -> the option without which it has no effect; that may be 0, to switch
+# off what a recipe has.
+AMOUNTS = {
+  **{
+    f"{_PASTE}.panoptic_copy_paste_{kind}_option": (
+      f"{_PASTE}.panoptic_copy_paste_scale"
+    )
+    for kind in ("thing", "stuff", "void")
+  },
+  **{
+    f"{_HEADS}.{loss}_sample_temperature": f"{_HEADS}.{loss}_sample_k"
+    for loss in ("instance_discrimination", "semantic")
+  },
+}
+
 
 def complete_and_check(
   experiment: ExperimentOptions, splits: tuple[str, ...]
@@ -130,20 +149,22 @@ def _switched_off(experiment: ExperimentOptions) -> Iterator[str]:
     wanted = f"unset without {switch.rpartition('.')[2]}: {show(value)}"
     if is_set(experiment, path) and value_at(experiment, switch) != value:
       yield problem(path, wanted, value_at(experiment, path))
+  for path, amount in AMOUNTS.items():
+    wanted = f"unset without {amount.rpartition('.')[2]}"
+    if is_set(experiment, path) and not is_set(experiment, amount):
+      yield problem(path, wanted, value_at(experiment, path))
 
 
 def _weight_problems(options: DatasetOptions, path: str) -> Iterator[str]:
   """A factor on small instances that is not switched on; 1 is no factor."""
   if options.increase_small_instance_weights:
     return
-  if options.HasField("small_instance_weight") and (
-    options.small_instance_weight != 1
-  ):
-    yield problem(
-      f"{path}.small_instance_weight",
-      "unset without increase_small_instance_weights",
-      options.small_instance_weight,
-    )
+  for name in ("small_instance_weight", "small_instance_threshold"):
+    value = getattr(options, name)
+    if options.HasField(name) and (name, value) != ("small_instance_weight", 1):
+      yield problem(
+        f"{path}.{name}", "unset without increase_small_instance_weights", value
+      )
 
 
 def _augmentation_problems(experiment: ExperimentOptions) -> Iterator[str]:

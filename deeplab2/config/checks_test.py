@@ -5,6 +5,7 @@ from deeplab2.config.checks import complete_and_check
 
 SOLVER = "trainer_options.solver_options"
 AUGMENTATIONS = "train_dataset_options.augmentations"
+STUFF = "panoptic_copy_paste_stuff_option"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,26 @@ def test_numbers_are_finite(complaint, text):
       "increase_small_instance_weights; got 2.",
     ),
     (
+      ["train_dataset_options.small_instance_threshold=64"],
+      "train_dataset_options.small_instance_threshold: expected unset without "
+      "increase_small_instance_weights; got 64.",
+    ),
+    (
+      [f"{AUGMENTATIONS}.panoptic_copy_paste.{STUFF}=all"],
+      f"{AUGMENTATIONS}.panoptic_copy_paste.{STUFF}: expected unset without "
+      "panoptic_copy_paste_scale; got 'all'.",
+    ),
+    (
+      ["model_options.max_deeplab.semantic_sample_temperature=2"],
+      "model_options.max_deeplab.semantic_sample_temperature: expected unset "
+      "without semantic_sample_k; got 2.",
+    ),
+    (
+      ["trainer_options.max_skipped_steps=3"],
+      "trainer_options.max_skipped_steps: expected unset without "
+      "nonfinite_policy: 'skip'; got 3.",
+    ),
+    (
       [f"{AUGMENTATIONS}.min_scale_factor=1.5"],
       f"{AUGMENTATIONS}.min_scale_factor: expected at most max_scale_factor, "
       "1.25; got 1.5.",
@@ -103,6 +124,10 @@ def test_options_that_contradict_each_other_are_told(
       "evaluator_options.transformer_class_confidence_threshold=",
     ],
     ["train_dataset_options.small_instance_weight=1"],
+    [
+      f"{AUGMENTATIONS}.panoptic_copy_paste.{STUFF}=all",
+      f"{AUGMENTATIONS}.panoptic_copy_paste.panoptic_copy_paste_scale=0",
+    ],
     [
       "train_dataset_options.small_instance_weight=2",
       "train_dataset_options.increase_small_instance_weights=true",

@@ -66,11 +66,10 @@ def test_an_assignment_has_a_name_and_a_value(text):
 
 
 def test_an_unknown_field_is_answered_with_the_fields_there_are(experiment):
+  fields = config_pb2.TrainerOptions.DESCRIPTOR.fields_by_name
   assert complaint(experiment, "trainer_options.sed", "1") == (
     "trainer_options.sed: expected a field of TrainerOptions, perhaps seed, "
-    "one of jit_compile, loss_options, num_checkpoints_to_keep, precision, "
-    "save_checkpoints_steps, save_summaries_steps, seed, solver_options, "
-    "steps_per_loop; got 'sed'."
+    f"one of {', '.join(sorted(fields))}; got 'sed'."
   )
 
 
