@@ -1,7 +1,8 @@
 """Where a run's batches and labels come from."""
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -54,24 +55,33 @@ class RecordData:
       "crowded_images": float(self._crowding.count),
     }
 
-  def train(self, start_step: int = 0) -> tf.data.Dataset:
-    """Batches from that of `start_step` on, without end."""
+  def train(
+    self, start_step: int = 0, num_shards: int = 1, shard_index: int = 0
+  ) -> tf.data.Dataset:
+    """Batches from that of `start_step` on, without end.
+
+    Of several hosts, each gets its part of every batch.
+    """
     return pipeline.train_batches(
       self._options("train"),
       self._dataset,
       self._experiment.trainer_options.seed,
       start_step,
       target_stride=self._stride,
+      num_shards=num_shards,
+      shard_index=shard_index,
       bad=self._bad["train"],
       crowding=self._crowding,
     )
 
-  def eval(self) -> tf.data.Dataset:
-    """Batches of the evaluation, each image once."""
+  def eval(self, num_shards: int = 1, shard_index: int = 0) -> tf.data.Dataset:
+    """Batches of the evaluation, each image once; parts of them, of shards."""
     return pipeline.eval_batches(
       self._options("eval"),
       self._dataset,
       target_stride=self._stride,
+      num_shards=num_shards,
+      shard_index=shard_index,
       bad=self._bad["eval"],
     )
 
@@ -97,6 +107,18 @@ class RecordData:
         f"Bad record {bad.count} of at most {bad.limit} of {split}: {where}: "
         f"{problem} ({fate})"
       )
+
+
+@contextlib.contextmanager
+def readable_errors() -> Iterator[None]:
+  """Within, what the reader said of bad records is said by a ValueError."""
+  try:
+    yield
+  except tf.errors.InvalidArgumentError as error:
+    said = bad_record(error)
+    if said is None:
+      raise
+    raise ValueError(said) from error
 
 
 def bad_record(error: tf.errors.OpError) -> str | None:

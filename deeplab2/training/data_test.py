@@ -10,7 +10,7 @@ from deeplab2.datasets.coco_folder import read_split
 from deeplab2.datasets.conversion import ConversionOptions, convert_splits
 from deeplab2.datasets.records import RecordIndex
 from deeplab2.datasets.shapes.folder import ShapesSplit, write_split
-from deeplab2.training.data import RecordData, bad_record
+from deeplab2.training.data import RecordData, bad_record, readable_errors
 
 SIZE = (33, 49)
 IMAGES = 5
@@ -138,8 +138,13 @@ def test_one_bad_record_too_many_is_said_in_the_readers_words(damaged):
   )
   assert len(lines) == 4
   assert "record 1: the checksum does not agree." in lines[2]
+  with pytest.raises(ValueError) as plain, readable_errors():
+    raise error.value
+  assert str(plain.value).splitlines() == lines
   other = tf.errors.InvalidArgumentError(None, None, "shapes differ")
   assert bad_record(other) is None
+  with pytest.raises(tf.errors.InvalidArgumentError), readable_errors():
+    raise other
 
 
 def test_truths_have_the_numbers_of_the_evaluation(damaged):

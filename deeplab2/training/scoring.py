@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from deeplab2.models import build_meta_architecture
 from deeplab2.training import checkpoints, strategies
-from deeplab2.training.data import RecordData
+from deeplab2.training.data import RecordData, readable_errors
 from deeplab2.training.evaluator import Evaluation, Evaluator
 
 
@@ -20,6 +20,7 @@ def score_checkpoint(
   build: Callable = build_meta_architecture,
   data: Callable = RecordData,
   observers: Callable[[Any], Iterable] = lambda dataset: (),
+  weights: str | None = None,
 ) -> Evaluation:
   """Evaluates a checkpoint on `eval_dataset_options`.
 
@@ -30,9 +31,11 @@ def score_checkpoint(
     build: experiment -> MetaArchitecture.
     data: (experiment, architecture) -> what RecordData is.
     observers: dataset -> those who are shown every image.
+    weights: as `checkpoints.load_checkpoint` takes them.
 
   Raises:
-    ValueError: the checkpoint does not fit, or the images have no labels.
+    ValueError: the checkpoint does not fit, the images have no labels, or more
+      records are bad than may be.
   """
   options = experiment.eval_dataset_options
   strategy = strategy or strategies.build_strategy()
@@ -41,7 +44,7 @@ def score_checkpoint(
   )
   with strategy.scope():
     architecture = build(experiment)
-    checkpoints.load_checkpoint(architecture.model, path)
+    checkpoints.load_checkpoint(architecture.model, path, weights=weights)
     source = data(experiment, architecture)
     truths = source.truths()
     if truths is None:
@@ -59,4 +62,5 @@ def score_checkpoint(
       use_tf_function=experiment.evaluator_options.use_tf_function,
     )
     steps = experiment.evaluator_options.eval_steps
-    return evaluator.evaluate(tf.constant(steps))
+    with readable_errors():
+      return evaluator.evaluate(tf.constant(steps))
