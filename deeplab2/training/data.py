@@ -97,11 +97,11 @@ class RecordData:
     return getattr(self._experiment, f"{split}_dataset_options")
 
   def _say(self, split: str, where: str, problem: str) -> None:
-    """Of a record that is passed over, or of one too many to be."""
+    """Of a record that is passed over, or of one too many to be, an error."""
     if split == "train" and self._list:
       self._list.add(where, problem)
     bad = self._bad[split]
-    if bad.limit:
+    if bad.count <= bad.limit:
       fate = "not scored" if split == "eval" else "another takes its place"
       self._log(
         f"Bad record {bad.count} of at most {bad.limit} of {split}: {where}: "

@@ -125,6 +125,7 @@ def test_bad_records_are_told_counted_and_counted_again(damaged, tmp_path):
   again.keep_list(str(tmp_path / "model"))
   with pytest.raises(ValueError, match="at most 1 bad records; got 2:"):
     again.train()
+  assert len(lines) == 3
 
 
 def test_one_bad_record_too_many_is_said_in_the_readers_words(damaged):
