@@ -27,9 +27,6 @@ RULES = {
   "model_options.backbone.num_mask_slots": at_least(1),
   "model_options.backbone.transformer_ffn_channels": at_least(1),
   "model_options.decoder.feature_key": one_of("feature_semantic"),
-  "model_options.decoder.atrous_rates": Rule(
-    "three numbers, such as 6, 12, 18", lambda rates: len(rates) == 3
-  ),
   f"{_HEADS}.pixel_space_head.output_channels": at_least(1),
   f"{_HEADS}.pixel_space_head.head_channels": at_least(1),
   f"{_HEADS}.pixel_space_head.head_conv_type": _CONVOLUTIONS,
@@ -56,6 +53,13 @@ RULES = {
   f"{_LOSSES}.pq_style_loss.weight": at_least(0),
   f"{_LOSSES}.mask_id_cross_entropy_loss.weight": at_least(0),
   f"{_LOSSES}.instance_discrimination_loss.weight": at_least(0),
+}
+
+# Where the pyramid has its branches.
+RULES_OF_PYRAMID = {
+  "model_options.decoder.atrous_rates": Rule(
+    "three numbers, such as 6, 12, 18", lambda rates: len(rates) == 3
+  ),
 }
 
 RULES_WHERE_SET = {
@@ -138,6 +142,8 @@ def max_deeplab_problems(
     if is_set(experiment, path)
   }
   yield from broken_rules(experiment, where_set)
+  if not experiment.model_options.decoder.aspp_use_only_1x1_proj_conv:
+    yield from broken_rules(experiment, RULES_OF_PYRAMID)
   yield from set_without_effect(experiment, WITHOUT_EFFECT)
   yield from _low_level_problems(experiment)
   yield from _missing_losses(experiment)

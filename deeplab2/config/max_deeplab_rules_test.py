@@ -4,6 +4,7 @@ from deeplab2.config import config_pb2, fields
 from deeplab2.config.max_deeplab_rules import RULES, WITHOUT_EFFECT
 
 BACKBONE = "model_options.backbone"
+DECODER = "model_options.decoder"
 HEADS = "model_options.max_deeplab"
 LOSSES = "trainer_options.loss_options"
 
@@ -54,11 +55,6 @@ def test_an_option_without_effect_is_refused_with_the_reason(complaint, path):
     (f"{BACKBONE}.memory_channels", "0", "1 or more"),
     (f"{BACKBONE}.transformer_expansion", "0", "more than 0"),
     (
-      "model_options.decoder.atrous_rates",
-      "[6, 12]",
-      "three numbers, such as 6, 12, 18",
-    ),
-    (
       f"{HEADS}.auxiliary_low_level.0.feature_key",
       "'res4'",
       "one of 'res3', 'res2'",
@@ -88,6 +84,17 @@ def test_a_value_against_the_rule_is_refused(complaint, path, value, rule):
   text = value.strip("'[]")
   lines = complaint(f"{path}={text}").splitlines()
   assert f"{path}: expected {rule}; got {value}." in map(str.strip, lines)
+
+
+def test_a_pyramid_needs_rates_for_its_branches(load, complaint):
+  rates, bare = (
+    f"{DECODER}.atrous_rates",
+    f"{DECODER}.aspp_use_only_1x1_proj_conv",
+  )
+  assert complaint(f"{rates}=6, 12", f"{bare}=false") == (
+    f"{rates}: expected three numbers, such as 6, 12, 18; got [6, 12]."
+  )
+  assert load(f"{rates}=6, 12", f"{bare}=true")
 
 
 def test_finer_features_come_from_coarse_to_fine(complaint):

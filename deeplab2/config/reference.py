@@ -11,6 +11,7 @@ from deeplab2.config.config_pb2 import ExperimentOptions
 from deeplab2.config.field_rules import FIELD_RULES
 from deeplab2.config.max_deeplab_rules import (
   RULES,
+  RULES_OF_PYRAMID,
   RULES_WHERE_SET,
   WITHOUT_EFFECT,
 )
@@ -87,7 +88,7 @@ def _rules_by_field() -> dict[tuple[str, str], list[str]]:
 
   for path, rule in FIELD_RULES.items():
     add(path, f"Expected: {rule.text}.")
-  for path, rule in {**RULES, **RULES_WHERE_SET}.items():
+  for path, rule in {**RULES, **RULES_OF_PYRAMID, **RULES_WHERE_SET}.items():
     add(path, f"MaX-DeepLab expects: {_for_whom(path)}{rule.text}.")
   for path, reason in WITHOUT_EFFECT.items():
     add(path, f"MaX-DeepLab: {_for_whom(path)}leave unset, {reason}.")
