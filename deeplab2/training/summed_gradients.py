@@ -20,21 +20,27 @@ class _OneKernel(_GradientsAlreadySummed):
   arithmetic, are what an update costs.
   """
 
+  def _distributed_tf_update_step(self, distribution, pairs, learning_rate):
+    step = tf.cast(self.iterations.value + 1, tf.float32)
+    self._shared = {  # by all updates of a step, and made once
+      "beta1_power": tf.pow(tf.constant(self.beta_1), step),
+      "beta2_power": tf.pow(tf.constant(self.beta_2), step),
+      "beta1": tf.constant(self.beta_1),
+      "beta2": tf.constant(self.beta_2),
+      "epsilon": tf.constant(self.epsilon),
+    }
+    super()._distributed_tf_update_step(distribution, pairs, learning_rate)
+    self._shared = None
+
   def update_step(self, gradient, variable, learning_rate):
     index = self._get_variable_index(variable)
-    dtype = variable.dtype
-    step = tf.cast(self.iterations.value + 1, dtype)
     tf.raw_ops.ResourceApplyAdam(
       var=_handle(variable),
       m=_handle(self._momentums[index]),
       v=_handle(self._velocities[index]),
-      beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
-      beta2_power=tf.pow(tf.cast(self.beta_2, dtype), step),
-      lr=tf.cast(learning_rate, dtype),
-      beta1=tf.cast(self.beta_1, dtype),
-      beta2=tf.cast(self.beta_2, dtype),
-      epsilon=tf.cast(self.epsilon, dtype),
-      grad=tf.cast(gradient, dtype),
+      grad=tf.cast(gradient, variable.dtype),
+      lr=tf.cast(learning_rate, variable.dtype),
+      **{k: tf.cast(v, variable.dtype) for k, v in self._shared.items()},
     )
 
 
