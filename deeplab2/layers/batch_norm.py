@@ -137,7 +137,8 @@ class BatchNorm(keras.layers.Layer):
 
   def _normalize(self, x):
     norm = self.norm
-    if batch_statistics.has_kernel(self.axes, norm.synchronized):
+    shared = norm.synchronized and batch_statistics.has_replicas()
+    if batch_statistics.has_kernel(self.axes) and not shared:
       gamma, beta = ops.ravel(self.gamma), ops.ravel(self.beta)
       return batch_statistics.normalize_channels(x, gamma, beta, norm.epsilon)
     kept = self._kept(len(x.shape))
@@ -147,7 +148,7 @@ class BatchNorm(keras.layers.Layer):
       self._along(self.beta, x),
       norm.epsilon,
       tuple(i for i in range(len(x.shape)) if i not in kept),
-      norm.synchronized,
+      shared,
     )
 
   def _kept(self, rank):

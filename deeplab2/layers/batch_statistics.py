@@ -16,9 +16,11 @@ def normalize(x, gamma, beta, epsilon, reduced_axes, synchronized):
     gamma, beta: float32, of x's rank, with ones at the reduced axes.
     epsilon: added to the variance.
     reduced_axes: those that share a mean and a variance.
-    synchronized: over the batches of all replicas.
+    synchronized: over the batches of all replicas, which TensorFlow alone has;
+      a program of another backend sees the whole batch.
   """
   x = ops.cast(x, "float32")
+  synchronized = synchronized and keras.backend.backend() == "tensorflow"
   mean, variance = ops.moments(
     x, axes=reduced_axes, keepdims=True, synchronized=synchronized
   )
@@ -50,11 +52,15 @@ def normalize_channels(x, gamma, beta, epsilon):
   return tf.reshape(kernel.y, tf.shape(x)), kernel.batch_mean, variance
 
 
-def has_kernel(axes, synchronized) -> bool:
-  """Whether `normalize_channels` can stand for `normalize`."""
-  if keras.backend.backend() != "tensorflow" or tuple(axes) != (-1,):
-    return False
+def has_kernel(axes) -> bool:
+  """Whether `normalize_channels` can stand for `normalize` in one batch."""
+  return keras.backend.backend() == "tensorflow" and tuple(axes) == (-1,)
+
+
+def has_replicas() -> bool:
+  """Whether other replicas have batches, on TensorFlow; elsewhere unknown."""
+  if keras.backend.backend() != "tensorflow":
+    return True
   import tensorflow as tf
 
-  replicas = tf.distribute.get_strategy().num_replicas_in_sync
-  return not (synchronized and replicas > 1)
+  return tf.distribute.get_strategy().num_replicas_in_sync > 1

@@ -34,11 +34,15 @@ def test_the_variance_is_that_of_the_batch():
   np.testing.assert_allclose(variance, x.var((0, 1)), rtol=1e-5)
 
 
-def test_only_statistics_of_one_replica_along_the_last_axis_have_a_kernel():
+def test_the_kernel_is_for_the_last_axis():
+  pytest.importorskip("tensorflow")
+  assert batch_statistics.has_kernel((-1,))
+  assert not batch_statistics.has_kernel((0, 2))
+
+
+def test_replicas_are_those_of_the_strategy():
   tf = pytest.importorskip("tensorflow")
-  assert batch_statistics.has_kernel((-1,), synchronized=True)
-  assert not batch_statistics.has_kernel((0, 2), synchronized=False)
+  assert not batch_statistics.has_replicas()
   with mock.patch.object(tf.distribute, "get_strategy") as strategy:
     strategy.return_value.num_replicas_in_sync = 2
-    assert batch_statistics.has_kernel((-1,), synchronized=False)
-    assert not batch_statistics.has_kernel((-1,), synchronized=True)
+    assert batch_statistics.has_replicas()
