@@ -293,10 +293,21 @@ class Trainer(orbit.StandardTrainer):
       for name in terms:
         if name not in self._sums:
           start = self._start.sums.get(name, 0.0)
-          self._sums[name] = tf.Variable(
-            start, dtype=tf.float64, trainable=False
-          )
-          self._last[name] = tf.Variable(0.0, trainable=False)
+          self._sums[name] = _scalar(start, tf.float64)
+          self._last[name] = _scalar(0.0)
+
+
+def _scalar(value, dtype=tf.float32):
+  """A variable that may be made while a step is traced.
+
+  For one that TensorFlow lifts out of the graph it traces all of it again.
+  """
+  return tf.Variable(
+    value,
+    dtype=dtype,
+    trainable=False,
+    experimental_enable_variable_lifting=False,
+  )
 
 
 def _distributed(strategy, dataset):
