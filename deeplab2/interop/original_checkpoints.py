@@ -56,8 +56,13 @@ def write_original_checkpoint(
   arrays["save_counter"] = np.int64(1)
   root = _tree(arrays)
   os.makedirs(os.path.dirname(os.path.abspath(prefix)), exist_ok=True)
-  with tf.device("CPU:0"):
-    tf.train.Checkpoint(root=root).write(str(prefix))
+  try:
+    with tf.device("CPU:0"):
+      tf.train.Checkpoint(root=root).write(str(prefix))
+  finally:
+    # What TensorFlow leaves where there was no room, or an earlier run killed.
+    if tf.io.gfile.isdir(f"{prefix}_temp"):
+      tf.io.gfile.rmtree(f"{prefix}_temp")
 
 
 def _tree(arrays: Mapping[str, np.ndarray]) -> tf.Module:
