@@ -1,19 +1,8 @@
-"""The rule of names, both ways, over all variables of MaX-DeepLab-S and -L.
-
-The lists of the original's keys are not part of the repository: DEEPLAB2_KEYS
-names their folder, by default ../shared/reference/keys beside the checkout.
-"""
-
-import json
-import os
-import pathlib
+"""Examples of the rule of names; tests/parity/keys_test.py has all keys."""
 
 import pytest
 
-from deeplab2.interop.original_keys import SUFFIX, original_key, our_path
-
-_BESIDE = pathlib.Path(__file__).resolve().parents[3] / "shared/reference/keys"
-FOLDER = pathlib.Path(os.environ.get("DEEPLAB2_KEYS", _BESIDE))
+from deeplab2.interop.original_keys import original_key, our_path
 
 PAIRS = {
   "encoder/memory_feature": "encoder/memory_feature",
@@ -37,26 +26,7 @@ PAIRS = {
 }
 
 
-def keys(name):
-  path = FOLDER / f"{name}.json"
-  if not path.is_file():
-    pytest.skip(f"no list of keys {path}; set DEEPLAB2_KEYS to their folder")
-  return [key.removesuffix(SUFFIX) for key in json.loads(path.read_text())]
-
-
 @pytest.mark.parametrize(("path", "key"), PAIRS.items())
 def test_examples(path, key):
   assert original_key(path) == key
   assert our_path(key) == path
-
-
-@pytest.mark.parametrize(
-  ("name", "count"), [("max_deeplab_s", 907), ("max_deeplab_l", 1672)]
-)
-def test_every_key_comes_back(name, count):
-  listed = keys(name)
-  assert len(listed) == count
-  paths = [our_path(key) for key in listed]
-  assert len(set(paths)) == count
-  assert [original_key(path) for path in paths] == listed
-  assert not any(part.startswith("_") for p in paths for part in p.split("/"))

@@ -18,3 +18,10 @@ def narrow():
   """MaX-DeepLab-S of a quarter of the width."""
   options = networks.experiment(networks.SMALL, *networks.NARROW)
   return networks.build(options, NARROW_SEED)
+
+
+@pytest.fixture(scope="session")
+def large():
+  """MaX-DeepLab-L, with weights that are calm."""
+  options = networks.experiment(networks.LARGE)
+  return networks.build(options, SMALL_SEED, calm=True)

@@ -48,21 +48,22 @@ def experiment(config: str, *overrides: str, size=(65, 65)):
   )
 
 
-def build(options, seed: int):
+def build(options, seed: int, *, calm: bool = False):
   """The meta-architecture with the weights of that seed.
 
   Its loss matches as the original does; see `differences_test.py`.
   """
   architecture = build_meta_architecture(options)
-  assign_weights(architecture.model, seed)
+  assign_weights(architecture.model, seed, calm=calm)
   loss = dataclasses.replace(architecture.loss, solver="original")
   return dataclasses.replace(architecture, loss=loss)
 
 
-def assign_weights(model, seed: int) -> None:
+def assign_weights(model, seed: int, *, calm: bool = False) -> None:
   """Gives every variable its value, moving averages too."""
   for path, variable in variables_by_path(model).items():
-    variable.assign(weight(original_key(path), variable.shape, seed))
+    value = weight(original_key(path), variable.shape, seed, calm=calm)
+    variable.assign(value)
 
 
 def is_recomputed(key: str, keys) -> bool:

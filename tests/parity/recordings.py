@@ -1,5 +1,6 @@
 """What the original library computed, and how near we have to come to it."""
 
+import json
 import pathlib
 
 import numpy as np
@@ -36,6 +37,30 @@ def below(arrays, prefix: str) -> dict[str, np.ndarray]:
     for name in arrays.files
     if name.startswith(prefix)
   }
+
+
+def shapes_by_key(name: str) -> dict[str, tuple[int, ...]]:
+  """Key -> shape of the variables that a network has in its checkpoints."""
+  arrays = below(recording("keys"), f"{name}/")
+  return shapes_of(arrays["keys"], arrays["shapes"])
+
+
+def shapes_of(keys, shapes) -> dict[str, tuple[int, ...]]:
+  """The same of the arrays that hold both, shapes as text like "[3, 3]"."""
+  return {
+    str(key): tuple(json.loads(str(shape).replace("(", "[").replace(")", "]")))
+    for key, shape in zip(keys, shapes, strict=True)
+  }
+
+
+def thinned(array, at_most: int = 64) -> np.ndarray:
+  """The entries of `array` that a recording kept: every n-th of them.
+
+  n is odd, so that they are of all channels, whose numbers are powers of two.
+  """
+  flat = np.asarray(array).ravel()
+  step = -(-flat.size // at_most)
+  return flat[:: step + (step % 2 == 0)]
 
 
 def prediction_of(arrays) -> MaskPrediction:

@@ -1,11 +1,15 @@
 """Losses, gradients, moving averages and weights after optimizer steps."""
 
+import dataclasses
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deeplab2.interop.original_keys import original_key
 from deeplab2.layers.variable_paths import variables_by_path
+from deeplab2.losses.sampling import PixelSampling
 from deeplab2.training.optimizers import build_parameter_groups
 from tests.parity import conftest, networks
 from tests.parity.recordings import (
@@ -14,6 +18,7 @@ from tests.parity.recordings import (
   prediction_of,
   recording,
   targets_of,
+  thinned,
 )
 
 # In inference mode the network is well conditioned. With the statistics of a
@@ -53,16 +58,6 @@ def gradients(architecture, arrays, training=False):
   return terms, {k: tf.convert_to_tensor(g).numpy() for k, g in found.items()}
 
 
-def thinned(array, at_most=64):
-  """The entries of `array` that a recording kept: every n-th of them.
-
-  n is odd, so that they are of all channels, whose numbers are powers of two.
-  """
-  flat = array.ravel()
-  step = -(-flat.size // at_most)
-  return flat[:: step + (step % 2 == 0)]
-
-
 def norms_of(arrays):
   """The original's key of each trainable variable -> length of its gradient."""
   return dict(zip(arrays["grad_keys"], arrays["grad_norms"], strict=True))
@@ -90,6 +85,17 @@ def test_losses_of_recorded_outputs(narrow, name):
   assert_losses_agree(found, below(arrays, "eval_loss/"), LOSS)
 
 
+def test_losses_of_sampled_pixels(narrow):
+  """As many draws as there are pixels, so that none is a matter of chance."""
+  arrays = recording("narrow")
+  pixels = arrays["out/semantic_logits"][0, ..., 0].size
+  sampling = PixelSampling(pixels=pixels, temperature=0.6)
+  loss = dataclasses.replace(narrow.loss, instance_sampling=sampling)
+  sampled = dataclasses.replace(narrow, loss=loss)
+  found = losses(sampled, arrays, tensors(prediction_of(arrays)))
+  assert_losses_agree(found, below(arrays, "sampled_loss/"), LOSS)
+
+
 def test_losses_and_gradients_of_small(small):
   arrays = recording("max_s_training")
   found, gradient = gradients(small, arrays)
@@ -103,6 +109,26 @@ def test_losses_and_gradients_of_narrow(narrow):
   found, gradient = gradients(narrow, arrays)
   assert_losses_agree(found, below(arrays, "eval_loss/"), LOSS)
   assert_gradients_agree(gradient, arrays, at_most=64)
+
+
+@pytest.mark.skipif(
+  "DEEPLAB2_LARGE_TESTS" not in os.environ,
+  reason="takes 10 GB and minutes; set DEEPLAB2_LARGE_TESTS=1",
+)
+def test_gradients_of_large(large):
+  arrays = recording("max_l_calm")
+  _, gradient = gradients(large, arrays)
+  norms = norms_of(arrays)
+  assert set(gradient) == set(norms)
+  floor = 1e-5 * max(norms.values())
+  errors = [
+    abs(np.linalg.norm(gradient[key].astype(np.float64)) / norm - 1)
+    for key, norm in norms.items()
+    if norm > floor
+  ]
+  assert np.median(errors) < 1e-5
+  # Where a rectified value is next to zero, rounding decides what passes.
+  assert max(errors) < 1e-3
 
 
 def statistics(architecture):

@@ -24,30 +24,35 @@ GAMMA_GAINS = {
   "_conv3_bn/": 0.3,
   "_ffn_conv2_bn/": 0.3,
 }
+# And of basic blocks, where they are to be calm: without it the features of
+# MaX-DeepLab-L grow from block to block until attention amplifies rounding.
+CALM_GAMMA_GAINS = GAMMA_GAINS | {"_conv2_bn/": 0.3}
 
 
-def weight(key: str, shape, seed: int) -> np.ndarray:
+def weight(key: str, shape, seed: int, *, calm: bool = False) -> np.ndarray:
   """The value of the variable that the original calls `key`; float32.
 
   Args:
     key: of its checkpoints, without the ending.
     shape: of the variable.
     seed: of the recording.
+    calm: whether the residual branches of basic blocks are weak, too.
   """
   rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
   leaf = key.rpartition("/")[2]
   if leaf == "moving_variance":
     value = rng.uniform(0.5, 1.5, shape)
   else:
-    value = _scaled(key, leaf, rng.standard_normal(shape))
+    gammas = CALM_GAMMA_GAINS if calm else GAMMA_GAINS
+    value = _scaled(key, leaf, rng.standard_normal(shape), gammas)
   return np.asarray(value, np.float32)
 
 
-def _scaled(key: str, leaf: str, normal: np.ndarray) -> np.ndarray:
+def _scaled(key: str, leaf: str, normal: np.ndarray, gammas) -> np.ndarray:
   """Standard normal numbers as a variable of that kind may have them."""
   fan_in = math.prod(normal.shape[:-1])
   if leaf == "gamma":
-    return (1.0 + 0.1 * normal) * _gain(key, GAMMA_GAINS, 1.0)
+    return (1.0 + 0.1 * normal) * _gain(key, gammas, 1.0)
   if leaf in ("beta", "bias", "moving_mean"):
     return 0.1 * normal
   if leaf == "memory_feature":
