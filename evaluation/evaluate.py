@@ -25,6 +25,7 @@ from deeplab2 import program
 from deeplab2.config import program_flags
 
 program_flags.define_experiment_flags(required=False)
+program_flags.define_weights_flag()
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
   None,
@@ -114,7 +115,9 @@ def _score_checkpoint():
   from deeplab2.datasets import load_dataset
   from deeplab2.training.scoring import score_checkpoint
 
-  found = score_checkpoint(experiment, _CHECKPOINT.value)
+  found = score_checkpoint(
+    experiment, _CHECKPOINT.value, weights=flags.FLAGS.weights
+  )
   dataset = load_dataset(experiment.eval_dataset_options.dataset)
   return found.quality, dataset.class_names, found.missing
 

@@ -19,6 +19,7 @@ ARROWS = {
   "structures": set(),
   "program": set(),
   "stateless_random": set(),
+  "backend": set(),
   "layers": {"structures", "stateless_random"},
   "losses": {"structures", "stateless_random"},
   "metrics": {"structures"},

@@ -13,6 +13,7 @@ import sys
 from absl import flags, logging
 
 from deeplab2 import program
+from deeplab2.config import program_flags
 from deeplab2.config.dataset_rules import is_checkpoint
 
 FLAGS = flags.FLAGS
@@ -35,6 +36,7 @@ flags.DEFINE_string(
   None,
   "The config of the checkpoint. Default: experiment.textproto beside it.",
 )
+program_flags.define_weights_flag()
 flags.DEFINE_multi_string(
   "set",
   [],
@@ -60,7 +62,7 @@ def main(args):
 
   try:
     trained = load_trained_model(
-      FLAGS.checkpoint_path, FLAGS.config_file, FLAGS.set
+      FLAGS.checkpoint_path, FLAGS.config_file, FLAGS.set, FLAGS.weights
     )
     with files.writing(FLAGS.output_path):
       prefix = export_original_checkpoint(

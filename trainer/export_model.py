@@ -21,6 +21,7 @@ from deeplab2.config import program_flags
 FLAGS = flags.FLAGS
 
 program_flags.define_experiment_flags(required=False)
+program_flags.define_weights_flag()
 flags.DEFINE_alias("experiment_option_path", "config_file")
 flags.DEFINE_string(
   "checkpoint_path",
@@ -71,7 +72,7 @@ def main(args):
 
   try:
     trained = load_trained_model(
-      FLAGS.checkpoint_path, FLAGS.config_file, FLAGS.set
+      FLAGS.checkpoint_path, FLAGS.config_file, FLAGS.set, FLAGS.weights
     )
     print(f"Exporting {trained.checkpoint} to {FLAGS.output_path}", flush=True)
     report = export_saved_model(

@@ -4,9 +4,12 @@
     --set TRAIN_SET='/data/coco/train*.tfrecord' --set INIT_CHECKPOINT=
 
 Checkpoints, curves for TensorBoard and metrics.json go to --model_dir. Started
-again with the same flags, a run goes on where it was.
+again with the same flags, a run goes on where it was. On several hosts, each is
+started with the same command and a TF_CONFIG of its own, see
+g3doc/distributed.md.
 """
 
+import functools
 import os
 import pathlib
 import signal
@@ -17,6 +20,11 @@ from absl import app, flags, logging
 
 import deeplab2
 from deeplab2.config import program_flags
+from deeplab2.config.scaling import scaling_warnings
+from deeplab2.training import cluster
+
+# Seconds to wait for the other hosts at the start, where nothing else is said.
+_PATIENCE = 600
 
 MODES = ("train", "eval", "train_and_eval", "continuous_eval")
 
@@ -41,8 +49,21 @@ flags.DEFINE_integer(
   "GPUs to use; 0 is the CPU. Default: one GPU if there is one.",
   lower_bound=0,
 )
+flags.DEFINE_integer(
+  "num_virtual_devices",
+  None,
+  "Splits the CPU in so many devices, to try what several would do.",
+  lower_bound=1,
+)
 flags.DEFINE_string(
   "master", None, "Name or address of a TPU; local for one in this machine."
+)
+flags.DEFINE_integer(
+  "wait_for_hosts",
+  600,
+  "With TF_CONFIG: seconds to wait for the other hosts, at the start and after "
+  "one of them was lost. 0: end when one is lost.",
+  lower_bound=0,
 )
 
 
@@ -51,17 +72,44 @@ def main(args):
     sys.exit(f"Expected flags only; got {args[1:]}.")
   splits = [split for split in ("train", "eval") if split in FLAGS.mode]
   experiment = program_flags.experiment_from_flags(search_files=splits)
+  try:
+    hosts = cluster.read_cluster(os.environ.get("TF_CONFIG"))
+  except ValueError as error:
+    sys.exit(f"{error}")
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
-  from deeplab2.training import files, nonfinite, run, strategies, training_loop
+  from deeplab2.training import (
+    files,
+    multi_host,
+    nonfinite,
+    run,
+    strategies,
+    training_loop,
+  )
   from deeplab2.training.model_dir import default_model_dir
 
   model_dir = FLAGS.model_dir or default_model_dir(experiment)
-  print(f"Mode {FLAGS.mode}, in {model_dir}", flush=True)
+  say = _say if hosts is None else functools.partial(_say_of_host, hosts)
+  say(f"Mode {FLAGS.mode}, in {model_dir}")
+  for line in scaling_warnings(program_flags.recipe_from_flags(), experiment):
+    say(line)
   try:
-    strategy = strategies.build_strategy(FLAGS.num_gpus, FLAGS.master)
-    run.run_experiment(experiment, FLAGS.mode, model_dir, strategy, log=_say)
+    with multi_host.readable_loss(hosts):
+      strategy = strategies.build_strategy(
+        FLAGS.num_gpus,
+        FLAGS.master,
+        FLAGS.num_virtual_devices,
+        cluster=hosts,
+        patience=FLAGS.wait_for_hosts or _PATIENCE,
+      )
+      run.run_experiment(experiment, FLAGS.mode, model_dir, strategy, log=say)
+  except multi_host.HostLostError as error:
+    say(error)
+    if FLAGS.wait_for_hosts:
+      say("Starting again, to go on when it is back.")
+      multi_host.start_again()
+    sys.exit(multi_host.HOST_LOST)
   except nonfinite.NonFiniteError as error:
     sys.exit(f"{error}")
   except ValueError as error:
@@ -71,7 +119,7 @@ def main(args):
   except files.NotWrittenError as error:
     sys.exit(f"{error}")
   except training_loop.RunInterruptedError as interrupted:
-    _say(interrupted)
+    say(interrupted)
     sys.exit(128 + (interrupted.signal or signal.SIGTERM))
   except KeyboardInterrupt:
     sys.exit(128 + signal.SIGINT)
@@ -86,6 +134,10 @@ def _is_ours(error) -> bool:
 
 def _say(line):
   print(line, flush=True)
+
+
+def _say_of_host(hosts, line):
+  _say(f"[{hosts.index}] {line}")
 
 
 if __name__ == "__main__":

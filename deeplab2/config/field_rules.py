@@ -81,6 +81,8 @@ TRAINER_RULES = {
   "save_summaries_steps": at_least(1),
   "steps_per_loop": at_least(1),
   "seed": at_least(0),
+  "gradient_accumulation_steps": at_least(1),
+  "ema_decay": _BELOW_ONE,
   "precision": one_of("float32", "mixed_bfloat16"),
   "nonfinite_policy": one_of("stop", "skip"),
   "max_skipped_steps": at_least(1),

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 from absl import flags
 
+from deeplab2.config.config_files import find_config
 from deeplab2.config.config_pb2 import ExperimentOptions
-from deeplab2.config.experiment import load_experiment
+from deeplab2.config.experiment import load_experiment, parse_experiment
 
 _FLAGS = flags.FLAGS
 
@@ -27,6 +28,17 @@ def define_experiment_flags(required: bool = True):
   )
 
 
+def define_weights_flag():
+  """Defines --weights, for programs that use a checkpoint of a run."""
+  flags.DEFINE_enum(
+    "weights",
+    None,
+    ["ema", "raw"],
+    "Of a run with trainer_options.ema_decay: the averages of the weights, or "
+    "the weights. Default: the averages where there are any.",
+  )
+
+
 def experiment_from_flags(
   search_files: bool | Iterable[str] = True,
 ) -> ExperimentOptions:
@@ -41,3 +53,8 @@ def experiment_from_flags(
     )
   except ValueError as error:
     sys.exit(f"error: {error}")
+
+
+def recipe_from_flags() -> ExperimentOptions:
+  """The config as its file has it, before --set."""
+  return parse_experiment(find_config(_FLAGS.config_file))

@@ -16,7 +16,7 @@ def scaling_warnings(
     recipe: the config as its file has it, before overrides.
     experiment: what is run.
   """
-  before, now = _images(recipe), _images(experiment)
+  before, now = images_a_step(recipe), images_a_step(experiment)
   rate = _rate(experiment)
   if before == now or rate != _rate(recipe):
     return
@@ -27,9 +27,10 @@ def scaling_warnings(
   )
 
 
-def _images(experiment: ExperimentOptions) -> int:
-  """Images between two updates, over all devices."""
-  return experiment.train_dataset_options.batch_size
+def images_a_step(experiment: ExperimentOptions) -> int:
+  """Images between two updates, over all devices and micro-batches."""
+  batches = experiment.trainer_options.gradient_accumulation_steps
+  return experiment.train_dataset_options.batch_size * batches
 
 
 def _rate(experiment: ExperimentOptions) -> float:

@@ -35,7 +35,10 @@ class TrainedModel:
 
 
 def load_trained_model(
-  path: str, config_file: str | None = None, overrides: Sequence[str] = ()
+  path: str,
+  config_file: str | None = None,
+  overrides: Sequence[str] = (),
+  weights: str | None = None,
 ) -> TrainedModel:
   """Builds the model that a checkpoint was saved from, and loads it.
 
@@ -45,6 +48,7 @@ def load_trained_model(
     config_file: a config's name or path; None for the experiment.textproto
       that training left beside the checkpoint.
     overrides: assignments such as "eval_dataset_options.crop_size=641,641".
+    weights: "ema" or "raw", as `load_checkpoint` takes them.
 
   Raises:
     ValueError: no checkpoint, no config, or they do not fit one another.
@@ -57,7 +61,7 @@ def load_trained_model(
     search_files=False,
   )
   architecture = build_meta_architecture(experiment)
-  load_checkpoint(architecture.model, checkpoint, whole=True)
+  load_checkpoint(architecture.model, checkpoint, whole=True, weights=weights)
   return TrainedModel(architecture, experiment, checkpoint)
 
 

@@ -7,6 +7,7 @@ passed over: in training a good one takes the place of each, in evaluation there
 is a hole in the batch.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from deeplab2.datasets.description import DatasetDescription
@@ -106,6 +107,8 @@ def eval_batches(
   dataset: DatasetDescription,
   *,
   target_stride: int = 1,
+  num_shards: int = 1,
+  shard_index: int = 0,
   bad: BadRecords | None = None,
 ) -> tf.data.Dataset:
   """Every image once, in the order of the records, resized to fit the crop.
@@ -114,10 +117,15 @@ def eval_batches(
   (`decode_groundtruth_label: false`) come with targets that are void all over.
   In the place of a bad record stands a void image whose valid size is -1, -1.
 
+  Several hosts get equally many batches, all of them full: what is missing at
+  the end repeats the last image, with a valid size of 0, 0.
+
   Args:
     options: a `DatasetOptions` message.
     dataset: the classes of its records.
     target_stride: keeps every n-th pixel of the target maps.
+    num_shards: hosts that share each batch.
+    shard_index: which part of each batch this host makes.
     bad: as in `train_batches`.
 
   Returns:
@@ -135,13 +143,28 @@ def eval_batches(
   loader = RecordLoader(index, dataset, settings.labelled, bad=bad)
 
   def example(number: tf.Tensor) -> Batch:
-    record, is_good = loader.load_in_graph(number)
+    record, is_good = loader.load_in_graph(tf.minimum(number, len(index) - 1))
     sample, size = fit(record, settings, void_id(dataset.layout))
     size = tf.where(is_good, size, -1)
+    size = tf.where(number < len(index), size, 0)
     return _with_targets(record, sample, size, settings, dataset, target_stride)
 
-  numbers = tf.data.Dataset.range(len(index))
-  return _batched(numbers, example, settings.batch_size, drop_remainder=False)
+  per_host = _images_per_host(settings.batch_size, num_shards, shard_index)
+  if num_shards == 1:
+    numbers = tf.data.Dataset.range(len(index))
+  else:
+    numbers = _shard(len(index), settings.batch_size, num_shards, shard_index)
+  return _batched(numbers, example, per_host, drop_remainder=False)
+
+
+def _shard(
+  count: int, batch_size: int, num_shards: int, shard_index: int
+) -> tf.data.Dataset:
+  """Numbers of one host's images in all batches, some beyond the last."""
+  batches = -(-count // batch_size)
+  numbers = np.arange(batches * batch_size, dtype=np.int64)
+  parts = numbers.reshape(batches, num_shards, -1)[:, shard_index]
+  return tf.data.Dataset.from_tensor_slices(parts.ravel())
 
 
 def _index(options, bad: BadRecords) -> RecordIndex:

@@ -135,6 +135,26 @@ def test_striding_targets_takes_the_pixels_that_the_losses_take(records):
     np.testing.assert_array_equal(value, expected, err_msg=name)
 
 
+def test_hosts_share_each_batch_of_an_evaluation(records):
+  options = toy_options(records)
+  whole = take(eval_batches(options, TOY), 3)
+  parts = [
+    take(eval_batches(options, TOY, num_shards=2, shard_index=i), 3)
+    for i in (0, 1)
+  ]
+  assert [len(part) for part in parts] == [2, 2]
+  for number, expected in enumerate(whole):
+    joined = tf.nest.map_structure(
+      lambda *values: np.concatenate(values), *(p[number] for p in parts)
+    )
+    count = len(expected.name)
+    for left, right in zip(
+      tf.nest.flatten(joined), tf.nest.flatten(expected), strict=True
+    ):
+      np.testing.assert_array_equal(left[:count], right)
+    assert not joined.valid_size[count:].any()
+
+
 def test_evaluation_sees_every_image_once_in_order(records):
   batches = eval_batches(toy_options(records), TOY)
   assert len(batches) == 2

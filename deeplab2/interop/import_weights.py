@@ -15,7 +15,7 @@ from deeplab2.interop.import_plan import (
   plan_import,
 )
 from deeplab2.interop.import_report import afresh_lines, listings, table
-from deeplab2.interop.key_layouts import GLOBAL_STEP
+from deeplab2.interop.key_layouts import EMA, GLOBAL_STEP, OUR_AVERAGES
 from deeplab2.interop.original_keys import SUFFIX
 from deeplab2.layers.variable_paths import variables_by_path
 
@@ -51,6 +51,8 @@ class Imported:
   def lines(self) -> list[str]:
     """What is worth a printed line: all that did not simply fit."""
     lines = afresh_lines(self.plan)
+    if self.plan.layout is OUR_AVERAGES:
+      lines.append("Averaged weights (EMA); 'raw' has the others.")
     if self.carried:
       counts = [f"{n} of {axis}" for axis, n in self.carried.items()]
       lines.append(f"Rows carried over by name: {', '.join(counts)}.")
@@ -69,6 +71,7 @@ def import_weights(
   *,
   carry_over: CarryOver | None = None,
   whole: bool = False,
+  weights: str | None = None,
 ) -> Imported:
   """Assigns to each variable its array of a checkpoint, or nothing at all.
 
@@ -83,6 +86,8 @@ def import_weights(
     exceptions: to the rule that all must fit.
     carry_over: the classes of either side, to carry rows from one to the other.
     whole: that every variable has to be in the file.
+    weights: "ema", the averages that a run with `ema_decay` keeps; "raw", the
+      weights that it trains; None takes the averages where there are any.
 
   Raises:
     UnexplainedError: something does not fit; all of it is listed.
@@ -92,13 +97,29 @@ def import_weights(
     contents = CheckpointContents(prefix)
     layout = _whole_layout(model) if whole else model_layout(model)
     plan = plan_import(
-      layout, contents.shapes, exceptions, carry_over=carry_over is not None
+      layout,
+      _of_these_weights(contents.shapes, weights, prefix),
+      exceptions,
+      carry_over=carry_over is not None,
     )
     source = str(path) if is_archive(path) else prefix
     if plan.unexplained:
       raise UnexplainedError(source, plan)
     carried = _assign(model, contents, plan, carry_over)
     return Imported(source, plan, step_of(contents), carried)
+
+
+def _of_these_weights(shapes, weights: str | None, prefix: str):
+  """What is in the file, without the averages where those are not wanted."""
+  raw = {n: shape for n, shape in shapes.items() if not n.startswith(EMA)}
+  if weights not in (None, "ema", "raw"):
+    raise ValueError(f"weights: expected 'ema' or 'raw'; got {weights!r}.")
+  if weights == "ema" and len(raw) == len(shapes):
+    raise ValueError(
+      "weights: expected 'raw', or a checkpoint of a run with"
+      f" trainer_options.ema_decay; got 'ema', and {prefix} has no averages."
+    )
+  return raw if weights == "raw" else shapes
 
 
 def model_layout(model) -> ModelLayout:

@@ -8,6 +8,7 @@ from deeplab2.interop.original_keys import SUFFIX, original_key
 
 # Of our own checkpoints.
 MODEL = "model/"
+EMA = "ema/"  # averages of the same variables
 GLOBAL_STEP = "global_step"
 PROGRESS = "progress/"
 
@@ -48,6 +49,11 @@ OURS = KeyLayout(
   name_of=lambda path: MODEL + path,
   beside=rf"optimizer/|{PROGRESS}|{GLOBAL_STEP}$",
 )
+OUR_AVERAGES = KeyLayout(
+  title="checkpoint of this library, of which the averaged weights are read",
+  name_of=lambda path: EMA + path,
+  beside=rf"optimizer/|{MODEL}|{PROGRESS}|{GLOBAL_STEP}$",
+)
 ORIGINAL = KeyLayout(
   title="checkpoint of google-research/deeplab2",
   name_of=lambda path: original_key(path) + SUFFIX,
@@ -70,4 +76,6 @@ def layout_of(names: Iterable[str]) -> KeyLayout:
   names = list(names)
   if any(name.startswith(_GARDEN_ENCODER) for name in names):
     return MODEL_GARDEN
+  if any(name.startswith(EMA) for name in names):
+    return OUR_AVERAGES
   return ORIGINAL if any(n.endswith(SUFFIX) for n in names) else OURS

@@ -3,7 +3,8 @@
 In a checkpoint, variables of the model are named `model/<path>`, those of an
 optimizer `optimizer/<group>/<path>/<slot>`, and the count of steps done is
 `global_step`. What a run adds up from session to session is beside them, under
-`progress/`; whoever wants the state alone passes over it.
+`progress/`; whoever wants the state alone passes over it. Averages of the
+model's variables, where a run keeps them, are named `ema/<path>`.
 """
 
 import os
@@ -18,11 +19,12 @@ from deeplab2.interop.checkpoint_sources import checkpoint_steps, resolve
 from deeplab2.interop.class_rows import CarryOver
 from deeplab2.interop.import_plan import Exceptions, matches
 from deeplab2.interop.import_weights import import_weights
-from deeplab2.interop.key_layouts import GLOBAL_STEP, MODEL, PROGRESS
+from deeplab2.interop.key_layouts import EMA, GLOBAL_STEP, MODEL, PROGRESS
 from deeplab2.layers.variable_paths import variables_by_path
 from deeplab2.training import checkpoint_files, files, optimizers
 
 __all__ = [
+  "EMA",
   "GLOBAL_STEP",
   "MODEL",
   "CheckpointFolder",
@@ -37,17 +39,22 @@ __all__ = [
 ]
 
 
-def model_state(model) -> dict[str, Any]:
-  """Checkpoint name -> variable, for every variable of the model."""
-  return {MODEL + p: v for p, v in variables_by_path(model).items()}
+def model_state(model, prefix: str = MODEL) -> dict[str, Any]:
+  """Checkpoint name -> variable, for every variable of the model.
+
+  With the prefix EMA, it is the averages that the model is to get.
+  """
+  return {prefix + p: v for p, v in variables_by_path(model).items()}
 
 
-def training_state(model, groups, global_step) -> dict[str, Any]:
+def training_state(model, groups, global_step, average=None) -> dict[str, Any]:
   """Checkpoint name -> variable, for all that a resumed run must find again."""
   state = model_state(model) | {GLOBAL_STEP: global_step}
   for group in groups:
     for name, variable in optimizers.optimizer_state(group).items():
       state[f"optimizer/{group.name}/{name}"] = variable
+  if average is not None:
+    state |= {EMA + p: v for p, v in average.by_path().items()}
   return state
 
 
@@ -98,6 +105,7 @@ def load_checkpoint(
   allow_unused: Iterable[str] = (),
   carry_over: CarryOver | None = None,
   whole: bool = False,
+  weights: str | None = None,
   log: Callable = print,
 ) -> str:
   """Loads a model's variables from a checkpoint, ours or the original's.
@@ -116,6 +124,8 @@ def load_checkpoint(
     allow_unused: patterns of names that the checkpoint may hold besides.
     carry_over: classes of both sides, to take over the rows of common ones.
     whole: that every variable has to be there, as for a model to predict with.
+    weights: "ema", the averages that a run with `ema_decay` keeps; "raw", the
+      weights that it trains; None takes the averages where there are any.
     log: takes each line for people.
 
   Returns:
@@ -130,7 +140,12 @@ def load_checkpoint(
     unused=tuple(allow_unused),
   )
   done = import_weights(
-    model, path, exceptions, carry_over=carry_over, whole=whole
+    model,
+    path,
+    exceptions,
+    carry_over=carry_over,
+    whole=whole,
+    weights=weights,
   )
   for line in done.lines():
     log(line)
@@ -173,16 +188,23 @@ class CheckpointFolder:
   """The checkpoints `ckpt-<step>` of a run, of which the last few are kept."""
 
   def __init__(
-    self, directory: str, state: Mapping[str, Any], *, keep: int = 5
+    self,
+    directory: str,
+    state: Mapping[str, Any],
+    *,
+    keep: int = 5,
+    read_only: bool = False,
   ):
     """Args:
     directory: of the run; made when the first checkpoint is saved.
     state: checkpoint name -> variable, as `training_state` gives it.
     keep: how many of the newest checkpoints stay; the others are removed.
+    read_only: changes nothing there; another host saves what all have.
     """
     self.directory = str(directory)
     self._state = state
     self._keep = keep
+    self._read_only = read_only
 
   def steps(self) -> list[int]:
     """The steps of which there is a checkpoint, ascending."""
@@ -197,9 +219,13 @@ class CheckpointFolder:
   ) -> str:
     """Saves the state as that of `step`; returns the prefix.
 
+    Does nothing where the folder is read only.
+
     Raises:
       files.NotWrittenError: there is no room, or another reason.
     """
+    if self._read_only:
+      return self.prefix(step)
     tf.io.gfile.makedirs(self.directory)
     try:
       save(self.prefix(step), self._state, progress)
@@ -226,7 +252,8 @@ class CheckpointFolder:
     says so. One that does not fit the model stops the run. What an interrupted
     writing left is removed.
     """
-    checkpoint_files.remove_unfinished(self.directory)
+    if not self._read_only:
+      checkpoint_files.remove_unfinished(self.directory)
     for step in reversed(self.steps()):
       try:
         load(self.prefix(step), self._state)

@@ -218,3 +218,52 @@ def test_what_an_interrupted_writing_left_is_removed(tmp_path):
 
 def test_an_empty_directory_restores_nothing(tmp_path):
   assert folder(tmp_path / "none")[0].restore_newest() is None
+
+
+def test_averages_are_loaded_where_there_are_any(tmp_path):
+  model = fake.build(fake.experiment()).model
+  state = checkpoints.model_state(model)
+  averages = {
+    checkpoints.EMA + name.removeprefix(checkpoints.MODEL): tf.constant(
+      np.full(variable.shape, 7.0, np.float32)
+    )
+    for name, variable in state.items()
+  }
+  both, raw = str(tmp_path / "both"), str(tmp_path / "raw")
+  checkpoints.save(both, state | averages)
+  checkpoints.save(raw, state)
+  kernel = model.encoder.kernel
+  before = kernel.numpy()
+  lines = []
+  for path, weights, expected in (
+    (both, None, 7.0),
+    (both, "raw", before),
+    (both, "ema", 7.0),
+    (raw, None, before),
+    (raw, "raw", before),
+  ):
+    kernel.assign(np.zeros_like(before))
+    checkpoints.load_checkpoint(
+      model, path, weights=weights, whole=True, log=lines.append
+    )
+    np.testing.assert_array_equal(
+      kernel.numpy(), np.broadcast_to(expected, before.shape)
+    )
+  assert lines == ["Averaged weights (EMA); 'raw' has the others."] * 2
+  with pytest.raises(ValueError) as error:
+    checkpoints.load_checkpoint(model, raw, weights="ema")
+  assert str(error.value) == (
+    "weights: expected 'raw', or a checkpoint of a run with"
+    f" trainer_options.ema_decay; got 'ema', and {raw} has no averages."
+  )
+
+
+def test_a_folder_of_another_host_is_left_alone(tmp_path):
+  model = fake.build(fake.experiment()).model
+  state = checkpoints.model_state(model)
+  folder = str(tmp_path / "run")
+  other = checkpoints.CheckpointFolder(folder, state, read_only=True)
+  other.save(3)
+  assert not (tmp_path / "run").exists()
+  checkpoints.CheckpointFolder(folder, state).save(3)
+  assert other.restore_newest() == 3

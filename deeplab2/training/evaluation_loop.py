@@ -34,7 +34,10 @@ class EvaluationLoop:
     self._experiment = experiment
     self._report = report
     self._log = log
-    self._state = checkpoints.model_state(architecture.model)
+    averaged = experiment.trainer_options.ema_decay > 0
+    self._state = checkpoints.model_state(
+      architecture.model, checkpoints.EMA if averaged else checkpoints.MODEL
+    )
     self._state[checkpoints.GLOBAL_STEP] = global_step
 
   def evaluate(self) -> None:
@@ -50,8 +53,9 @@ class EvaluationLoop:
     self._report({"evaluation_seconds": seconds, "eval": found.to_dict(names)})
 
   def evaluate_checkpoint(self, prefix: str) -> None:
-    """Evaluates the model as a checkpoint has it."""
-    checkpoints.load(prefix, self._state, ignore=("optimizer/",))
+    """Evaluates the model as a checkpoint has it, averaged if the run does."""
+    beside = ("optimizer/", checkpoints.MODEL, checkpoints.EMA)
+    checkpoints.load(prefix, self._state, ignore=beside)
     self._log(f"Evaluating {prefix}.")
     self.evaluate()
 

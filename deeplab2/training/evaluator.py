@@ -2,6 +2,10 @@
 
 Losses are taken at the size that the model sees. Panoptic maps go back to the
 size of each image and are scored there, as the benchmarks do.
+
+Devices and hosts share the work of the model. What comes out is brought
+together in the order of the images, and every host scores all of it: the sums
+are those of a single device, to the last digit.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,6 +19,9 @@ from deeplab2.metrics.panoptic_quality import PanopticQuality
 from deeplab2.metrics.panoptic_quality_result import PanopticQualityResult
 from deeplab2.training import strategies
 from deeplab2.training.truth import Truth
+
+# Names of images travel from host to host in so many bytes, longer ones cut.
+_NAME_BYTES = 512
 
 
 class Scored(NamedTuple):
@@ -77,6 +84,15 @@ class Evaluation(NamedTuple):
     return found
 
 
+class _Shown(NamedTuple):
+  """Of the images of a batch, what does not come from the model."""
+
+  name: Any  # b  string; with several hosts b n  int32, its bytes
+  image: Any  # b H W 3  float16, whole numbers of 0..255
+  valid_size: Any  # b 2  int32
+  raw_size: Any  # b 2  int32
+
+
 class _State:
   """What adds up over an evaluation."""
 
@@ -108,7 +124,7 @@ class Evaluator(orbit.StandardEvaluator):
   ):
     """Args:
     architecture: the MetaArchitecture, built in the strategy's scope.
-    batches: of Batch, finite.
+    batches: of Batch, finite; on several hosts, this one's part of each batch.
     global_step: counts the updates that the model had.
     batch_size: images in a full batch, a multiple of the devices.
     truths: number of an image -> its truth; None where there are no labels.
@@ -116,10 +132,13 @@ class Evaluator(orbit.StandardEvaluator):
     use_tf_function: compile the step; without, it can be debugged line by line.
     """
     self._strategy = tf.distribute.get_strategy()
+    self._hosts = strategies.hosts_of(self._strategy)
+    part = batch_size // self._hosts.count
     super().__init__(
-      self._strategy.experimental_distribute_dataset(
-        batches.map(lambda batch: filled_up(batch, batch_size)),
-        tf.distribute.InputOptions(experimental_fetch_to_device=False),
+      strategies.distribute(
+        self._strategy,
+        batches.map(lambda batch: filled_up(batch, part)),
+        to_devices=False,
       ),
       orbit.StandardEvaluatorOptions(use_tf_function=use_tf_function),
     )
@@ -139,14 +158,25 @@ class Evaluator(orbit.StandardEvaluator):
 
   @tf.autograph.experimental.do_not_convert
   def eval_step(self, iterator):
-    """Losses and maps of a batch, of all devices together."""
+    """What is shown, losses and maps of a batch, of all devices together."""
     batch = next(iterator)
     outputs = self._strategy.run(
       self._predict, args=(batch.image, batch.targets)
     )
+    shown = self._strategy.run(self._shown, args=(batch,))
     return tf.nest.map_structure(
-      lambda value: strategies.joined(self._strategy, value), (batch, outputs)
+      lambda value: strategies.joined(self._strategy, value), (shown, outputs)
     )
+
+  def _shown(self, batch) -> _Shown:
+    """What scores and observers want of a batch, ready to travel."""
+    name = batch.name
+    if self._hosts.count > 1:
+      codes = tf.io.decode_raw(name, tf.uint8, fixed_length=_NAME_BYTES)
+      name = tf.cast(codes, tf.int32)
+    # Half floats hold 0..255 as they are, and hosts can send them.
+    image = tf.cast(tf.clip_by_value(tf.round(batch.image), 0, 255), tf.float16)
+    return _Shown(name, image, batch.valid_size, batch.raw_size)
 
   def _predict(self, image, targets):
     """In the replica context: the terms of the loss, each b, and the map."""
@@ -159,17 +189,17 @@ class Evaluator(orbit.StandardEvaluator):
     return dict(terms), maps.panoptic
 
   def eval_reduce(self, state, step_outputs):
-    batch, (terms, panoptic) = tf.nest.map_structure(
+    shown, (terms, panoptic) = tf.nest.map_structure(
       lambda tensor: tensor.numpy(), step_outputs
     )
-    heights = batch.valid_size[:, 0]
+    heights = shown.valid_size[:, 0]
     for name, values in terms.items():
       total = float(np.sum(values[heights > 0], dtype=np.float64))
       state.losses[name] = state.losses.get(name, 0.0) + total
     # 0 is a repetition at the end, and below 0 is a record that was bad.
     for i in np.flatnonzero(heights):
       if heights[i] > 0:
-        self._score(state, _scored(batch, panoptic, i))
+        self._score(state, _scored(shown, panoptic, i))
       else:
         state.missing += 1
     return state
@@ -219,14 +249,16 @@ def filled_up(batch, batch_size: int):
   return full._replace(valid_size=tf.where(real, full.valid_size, 0))
 
 
-def _scored(batch, panoptic, i: int) -> Scored:
+def _scored(shown: _Shown, panoptic, i: int) -> Scored:
   """Image i of a batch, padding removed and the map at its own size."""
-  height, width = batch.valid_size[i]
-  size = tuple(int(n) for n in batch.raw_size[i])
-  image = np.rint(batch.image[i, :height, :width]).clip(0, 255)
+  height, width = shown.valid_size[i]
+  size = tuple(int(n) for n in shown.raw_size[i])
+  name = shown.name[i]
+  if not isinstance(name, bytes):
+    name = bytes(name.astype(np.uint8)).rstrip(b"\0")
   return Scored(
-    name=batch.name[i].decode(),
-    image=image.astype(np.uint8),
+    name=name.decode(),
+    image=shown.image[i, :height, :width].astype(np.uint8),
     size=size,
     prediction=nearest(panoptic[i, :height, :width], size),
     truth=None,

@@ -14,6 +14,7 @@ from deeplab2.config import config_pb2
 from deeplab2.datasets import DatasetDescription
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
 from deeplab2.models import MetaArchitecture
+from deeplab2.training.evaluator import filled_up
 from deeplab2.training.truth import Truth
 
 STRIDE = 4
@@ -167,6 +168,15 @@ def eval_batches(options, images: int = 7) -> tf.data.Dataset:
   return singles.batch(options.batch_size)
 
 
+def part_of(batch, num_shards: int, shard_index: int):
+  """The rows of a batch that fall to one of several hosts."""
+  if num_shards == 1:
+    return batch
+  rows = batch.image.shape[0] // num_shards
+  begin = shard_index * rows
+  return tf.nest.map_structure(lambda x: x[begin : begin + rows], batch)
+
+
 class Data:
   """As `deeplab2.training.data.RecordData`."""
 
@@ -174,11 +184,19 @@ class Data:
     del architecture, log
     self._options = options
 
-  def train(self, start_step: int = 0) -> tf.data.Dataset:
-    return train_batches(self._options.train_dataset_options, start_step)
+  def train(
+    self, start_step: int = 0, num_shards: int = 1, shard_index: int = 0
+  ) -> tf.data.Dataset:
+    options = self._options.train_dataset_options
+    whole = train_batches(options, start_step)
+    return whole.map(lambda batch: part_of(batch, num_shards, shard_index))
 
-  def eval(self) -> tf.data.Dataset:
-    return eval_batches(self._options.eval_dataset_options)
+  def eval(self, num_shards: int = 1, shard_index: int = 0) -> tf.data.Dataset:
+    options = self._options.eval_dataset_options
+    whole = eval_batches(options)
+    if num_shards > 1:
+      whole = whole.map(lambda batch: filled_up(batch, options.batch_size))
+    return whole.map(lambda batch: part_of(batch, num_shards, shard_index))
 
   def keep_list(self, model_dir: str) -> None:
     pass

@@ -5,6 +5,7 @@ and a step that nobody looks at pays nothing.
 """
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -41,6 +42,47 @@ def probing(model: keras.Model) -> Iterator[list[Output]]:
   keras.layers.Layer.__call__ = seen_call
   try:
     yield seen
+  finally:
+    keras.layers.Layer.__call__ = call
+
+
+class OutputSize:
+  """How much the innermost layers gave, for how large an image."""
+
+  pixels: int = 0  # of all images together
+  bytes: int = 0
+
+
+@contextlib.contextmanager
+def sizing_outputs() -> Iterator[OutputSize]:
+  """Within, adds up what the innermost layers of any model give.
+
+  A model is called once when it is made, to create its variables; to look on
+  costs nothing more.
+  """
+  size = OutputSize()
+  depth = calls = 0
+  call = keras.layers.Layer.__call__
+
+  def sized_call(layer, *args, **kwargs):
+    nonlocal depth, calls
+    if not depth and args:
+      size.pixels += math.prod(tuple(args[0].shape)[:3])
+    before = calls = calls + 1
+    depth += 1
+    try:
+      outputs = call(layer, *args, **kwargs)
+    finally:
+      depth -= 1
+    if calls == before:  # no layer inside of it
+      size.bytes += sum(
+        t.dtype.size * t.shape.num_elements() for t in floating(outputs)
+      )
+    return outputs
+
+  keras.layers.Layer.__call__ = sized_call
+  try:
+    yield size
   finally:
     keras.layers.Layer.__call__ = call
 

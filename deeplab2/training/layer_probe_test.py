@@ -5,7 +5,11 @@ import tensorflow as tf
 
 from deeplab2.layers.variable_paths import variables_by_path
 from deeplab2.training import fake_architecture as fake
-from deeplab2.training.layer_probe import layers_by_path, probing
+from deeplab2.training.layer_probe import (
+  layers_by_path,
+  probing,
+  sizing_outputs,
+)
 
 
 class Outer(keras.Model):
@@ -29,6 +33,14 @@ def test_calls_are_listed_as_they_end_with_what_they_gave():
   np.testing.assert_array_equal(seen[-1].tensors[0], result["twice"])
   model(tf.ones((2, 3)))
   assert len(seen) == 2
+
+
+def test_sizes_are_those_of_the_innermost_layers():
+  model = Outer()
+  with sizing_outputs() as size:
+    model(tf.ones((2, 3, 5, 3)))
+  assert size.pixels == 2 * 3 * 5
+  assert size.bytes == 2 * 4 * (2 * 3 * 5 * 3)  # `inner`, twice, in float32
 
 
 def test_a_graph_has_no_values_to_show():

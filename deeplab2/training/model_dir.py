@@ -40,8 +40,10 @@ def default_model_dir(experiment) -> str:
   return os.path.join("runs", experiment.experiment_name)
 
 
-def claim(model_dir: str, experiment) -> None:
+def claim(model_dir: str, experiment, *, read_only: bool = False) -> None:
   """Makes the directory this experiment's, or checks that it is.
+
+  With `read_only`, it only checks; another host makes it.
 
   Raises:
     ValueError: another experiment was trained there; the message shows the
@@ -56,6 +58,8 @@ def claim(model_dir: str, experiment) -> None:
         f" {model_dir} has another one. Choose another --model_dir, or undo"
         f" what differs (- there, + now):\n{difference}"
       )
+  if read_only:
+    return
   tf.io.gfile.makedirs(model_dir)
   files.write_whole(path, format_textproto(experiment))
 

@@ -130,8 +130,10 @@ def test_nothing_to_evaluate_is_an_error(tmp_path):
 class BadData(fake.Data):
   """The image of step 3 is not a number."""
 
-  def train(self, start_step=0):
-    return super().train(start_step).enumerate(start_step).map(self._spoil)
+  def train(self, start_step=0, *shards):
+    return (
+      super().train(start_step, *shards).enumerate(start_step).map(self._spoil)
+    )
 
   def _spoil(self, step, batch):
     image = batch.image + tf.where(step == 3, np.nan, 0.0)

@@ -2,10 +2,12 @@
 
 One step, on every device ("replica") at once:
   1. run the model on the device's part of the batch, and the losses;
-  2. divide by the global batch, differentiate, sum over the devices;
+  2. divide by the whole batch, differentiate, and add up the gradients: over
+     the micro-batches first, then over the devices of all hosts;
   3. add weight decay, measure the joint norm, clip;
-  4. if all of it is finite, let each optimizer update its group; if not,
-     undo what the forward pass left behind and fail.
+  4. if all of it is finite, let each optimizer update its group and the
+     average of the weights follow; if not, undo what the forward passes left
+     behind and fail.
 The steps of one call to `train` run in one graph, without the host, until they
 are done, one fails or the run is halted.
 
@@ -23,6 +25,7 @@ from deeplab2.training import gradients as gradients_lib
 from deeplab2.training import optimizers, seeds, strategies
 from deeplab2.training.input_clock import InputClock
 from deeplab2.training.nonfinite import Failure
+from deeplab2.training.weight_average import WeightAverage
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,9 @@ class StepOptions:
   """What a step needs to know besides model, data and optimizers.
 
   Attributes:
-    batch_size: images in a step, over all devices.
+    batch_size: images in a batch, over all devices.
+    micro_batches: batches in a step, one after another; their images count as
+      those of one large batch.
     seed: root of the random numbers that losses draw.
     weight_decay: factor of L2 regularisation of the kernels.
     clip_norm: longest joint gradient; None leaves gradients as they are.
@@ -38,20 +43,28 @@ class StepOptions:
   """
 
   batch_size: int
+  micro_batches: int = 1
   seed: int = 0
   weight_decay: float = 0.0
   clip_norm: float | None = None
   jit_compile: bool = False
 
 
+class _Sums(NamedTuple):
+  """What the micro-batches of a step add up to."""
+
+  gradients: list  # of all groups' variables; of this replica's images
+  terms: dict  # name -> mean over the images of all replicas
+
+
 class _Outcome(NamedTuple):
-  """What a replica knows after the backward pass; only `before` is its own."""
+  """What a replica knows after the backward pass."""
 
   gradients: list  # of all groups' variables, ready to apply
   terms: dict  # name -> mean over the batch
   squared_norms: tf.Tensor  # one for each variable
   finite: tf.Tensor  # bool
-  before: list  # the variables that a forward pass changes, before it
+  halt_asked: tf.Tensor  # float32, above 0 where a host was asked to halt
 
 
 class Totals(NamedTuple):
@@ -75,16 +88,27 @@ class Totals(NamedTuple):
 class Trainer(orbit.StandardTrainer):
   """Trains a meta-architecture's model; see the module's docstring."""
 
-  def __init__(self, architecture, groups, dataset, global_step, options):
+  def __init__(
+    self,
+    architecture,
+    groups,
+    dataset,
+    global_step,
+    options,
+    average: WeightAverage | None = None,
+  ):
     """Args:
     architecture: the MetaArchitecture, built in the strategy's scope.
     groups: from `build_parameter_groups`, built in the scope as well.
-    dataset: of Batch, endless.
+    dataset: of Batch, endless; on several hosts, this one's part of each batch.
     global_step: int64 variable that counts the updates.
     options: StepOptions.
+    average: follows the weights, if there is one; built in the scope.
     """
     self._strategy = tf.distribute.get_strategy()
+    self._hosts = strategies.hosts_of(self._strategy)
     super().__init__(_distributed(self._strategy, dataset))
+    self._average = average
     self._architecture = architecture
     self._groups = groups
     self._global_step = global_step
@@ -96,6 +120,8 @@ class Trainer(orbit.StandardTrainer):
       # Sums over devices cannot cross a compiled function: one device only.
       self._learn = tf.function(self._learn, jit_compile=True, autograph=False)
     with tf.device("CPU:0"):
+      # What this host was asked, and what all hosts know of it.
+      self._halt_asked = tf.Variable(False, trainable=False)
       self._halted = tf.Variable(False, trainable=False)
       self._failed = tf.Variable(False, trainable=False)
       self._steps = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -103,12 +129,18 @@ class Trainer(orbit.StandardTrainer):
     self.clock = InputClock()
     self._sums = {}
     self._last = {}
+    self._partial = {}
     self._start = Totals(0, {})
     self._before = self._start
 
   def halt(self) -> None:
-    """Ends the running call of `train` after the step it is at."""
-    self._halted.assign(True)
+    """Ends the running call of `train` after the step it is at.
+
+    On several hosts, the step after that: in it they tell one another.
+    """
+    self._halt_asked.assign(True)
+    if self._hosts.count == 1:
+      self._halted.assign(True)
 
   @property
   def step(self) -> int:
@@ -129,8 +161,9 @@ class Trainer(orbit.StandardTrainer):
 
   @property
   def halted(self) -> bool:
-    """Whether `halt` was called."""
-    return bool(self._halted.numpy())
+    """Whether `halt` was called, on any host; all of them have to ask."""
+    asked = bool(self._halt_asked.numpy())
+    return strategies.any_host(self._strategy, asked)
 
   @property
   def totals(self) -> Totals:
@@ -197,30 +230,92 @@ class Trainer(orbit.StandardTrainer):
 
   def train_step(self, iterator):
     """Takes one step, in the cross-replica context."""
-    batch = self.clock.next(iterator)
-    outcome = self._strategy.run(self._measure, args=batch)
-    terms = tf.nest.map_structure(
-      lambda term: strategies.first_value(self._strategy, term), outcome.terms
-    )
+    before = self._strategy.run(self._statistics_now)
+    sums = self._add_up(iterator)
+    outcome = self._strategy.run(self._measure, args=(sums,))
+    terms = self._firsts(outcome.terms)
     self._make_sums(terms)
+    if self._hosts.count > 1:
+      self._halted.assign(self._firsts(outcome.halt_asked) > 0)
     tf.cond(
-      strategies.first_value(self._strategy, outcome.finite),
+      self._firsts(outcome.finite),
       lambda: self._accept(outcome, terms),
-      lambda: self._refuse(outcome, terms),
+      lambda: self._refuse(outcome, terms, before),
     )
 
-  def _measure(self, image, targets) -> _Outcome:
-    """Steps 1 to 3 of the module's docstring, in the replica context."""
-    replica = tf.distribute.get_replica_context()
-    before = [tf.identity(v.value) for v in self._statistics]
-    seed = seeds.step_seed(
-      self._options.seed,
-      self._global_step.read_value(),
-      replica.replica_id_in_sync_group * image.shape[0],
+  def _firsts(self, values):
+    """The first replica's, where all replicas hold the same."""
+    first = lambda value: strategies.first_value(self._strategy, value)
+    if isinstance(values, dict):
+      return {name: first(value) for name, value in values.items()}
+    return first(values)
+
+  def _add_up(self, iterator) -> _Sums:
+    """Gradients and terms of all micro-batches of a step."""
+    count = self._options.micro_batches
+    if count == 1:
+      batch = self.clock.next(iterator)
+      return self._strategy.run(self._learn_part, args=(*batch, 0, None))
+
+    def body(number, gradients):
+      batch = self.clock.next(iterator)
+      sums = self._strategy.run(
+        self._learn_part, args=(*batch, number, gradients)
+      )
+      self._add_partial(number, self._firsts(sums.terms))
+      return number + 1, sums.gradients
+
+    start = self._strategy.run(
+      lambda: [tf.zeros_like(v.value) for v in self._variables]
     )
-    gradients, terms = self._learn(image, targets, seed)
-    gradients, terms = replica.all_reduce(
-      tf.distribute.ReduceOp.SUM, (gradients, terms)
+    _, gradients = tf.while_loop(lambda i, _: i < count, body, (0, start))
+    terms = {name: v.read_value() for name, v in self._partial.items()}
+    return _Sums(gradients, terms)
+
+  def _add_partial(self, number, terms) -> None:
+    """Adds the terms of a micro-batch to those of the ones before it."""
+    with tf.init_scope(), tf.device("CPU:0"):
+      for name in terms:
+        if name not in self._partial:
+          self._partial[name] = _scalar(0.0)
+    for name, value in terms.items():
+      partial = self._partial[name]
+      before = tf.where(number > 0, partial.read_value(), 0.0)
+      partial.assign(before + value)
+
+  def _statistics_now(self):
+    """Of the variables that a forward pass changes, in the replica context."""
+    return [tf.identity(v.value) for v in self._statistics]
+
+  def _learn_part(self, image, targets, number, gradients) -> _Sums:
+    """Step 1 and 2 for a micro-batch, but for the sum over the devices.
+
+    Args:
+      image, targets: of this replica.
+      number: of the micro-batch in the step.
+      gradients: of those before it, to add to; None for none.
+    """
+    replica = tf.distribute.get_replica_context()
+    first = (
+      number * self._options.batch_size
+      + replica.replica_id_in_sync_group * image.shape[0]
+    )
+    seed = seeds.step_seed(
+      self._options.seed, self._global_step.read_value(), first
+    )
+    found, terms = self._learn(image, targets, seed)
+    if gradients is not None:
+      found = [a + b for a, b in zip(gradients, found, strict=True)]
+    return _Sums(found, replica.all_reduce(tf.distribute.ReduceOp.SUM, terms))
+
+  def _measure(self, sums: _Sums) -> _Outcome:
+    """The rest of steps 2 and 3, in the replica context."""
+    replica = tf.distribute.get_replica_context()
+    asked = tf.cast(self._halt_asked.read_value(), tf.float32)
+    # What comes out of a loop is on no device, and hosts need to know which.
+    gradients = [tf.identity(gradient) for gradient in sums.gradients]
+    gradients, asked = replica.all_reduce(
+      tf.distribute.ReduceOp.SUM, (gradients, asked)
     )
     gradients = gradients_lib.with_weight_decay(
       gradients,
@@ -230,24 +325,25 @@ class Trainer(orbit.StandardTrainer):
     )
     squared_norms = gradients_lib.squared_norms(gradients)
     norm = tf.sqrt(tf.reduce_sum(squared_norms))
+    terms = sums.terms
     return _Outcome(
       gradients=gradients_lib.clipped(gradients, norm, self._options.clip_norm),
       terms=terms | {"gradient_norm": norm},
       squared_norms=squared_norms,
       finite=tf.reduce_all(tf.math.is_finite([norm, *terms.values()])),
-      before=before,
+      halt_asked=asked,
     )
 
   def _learn(self, image, targets, seed):
     """Gradients and terms of the part of the batch that is on this device."""
-    batch_size = self._options.batch_size
+    images = self._options.batch_size * self._options.micro_batches
     with tf.GradientTape() as tape:
       prediction = self._architecture.model(image, training=True, seed=seed)
       losses = self._architecture.loss(
         prediction, targets, seed=seeds.loss_seed(seed)
       )
       terms = {
-        name: tf.reduce_sum(loss) / batch_size for name, loss in losses.items()
+        name: tf.reduce_sum(loss) / images for name, loss in losses.items()
       }
     gradients = tape.gradient(
       terms["total_loss"], [v.value for v in self._variables]
@@ -272,12 +368,12 @@ class Trainer(orbit.StandardTrainer):
         gradients[start:end], list(group.variables.values())
       )
       start = end
+    if self._average is not None:
+      self._average.update(self._groups[0].optimizer.iterations.value)
 
-  def _refuse(self, outcome, terms):
-    self._strategy.run(self._undo, args=(outcome.before,))
-    self._norms.assign(
-      strategies.first_value(self._strategy, outcome.squared_norms)
-    )
+  def _refuse(self, outcome, terms, before):
+    self._strategy.run(self._undo, args=(before,))
+    self._norms.assign(self._firsts(outcome.squared_norms))
     for name, value in terms.items():
       self._last[name].assign(value)
     self._failed.assign(True)
@@ -313,4 +409,10 @@ def _scalar(value, dtype=tf.float32):
 def _distributed(strategy, dataset):
   """What a step reads; names stay behind, no device can hold a string."""
   numbers = dataset.map(lambda batch: (batch.image, batch.targets))
-  return strategy.experimental_distribute_dataset(numbers)
+  if strategies.hosts_of(strategy).count > 1:
+    # Of one that ends, hosts would ask each other at every batch if it does.
+    endless = tf.data.experimental.assert_cardinality(
+      tf.data.INFINITE_CARDINALITY
+    )
+    numbers = numbers.apply(endless)
+  return strategies.distribute(strategy, numbers)

@@ -8,6 +8,7 @@ from deeplab2.stateless_random import uniform
 from deeplab2.training import checkpoints, gradients, optimizers
 from deeplab2.training import fake_architecture as fake
 from deeplab2.training.trainer import StepOptions, Totals, Trainer
+from deeplab2.training.weight_average import WeightAverage
 
 BATCH_SIZE = 4
 
@@ -15,7 +16,9 @@ BATCH_SIZE = 4
 class Run:
   """A trainer of the small model, and all of its state."""
 
-  def __init__(self, strategy, batches=None, architecture=None, **options):
+  def __init__(
+    self, strategy, batches=None, architecture=None, ema_decay=0.0, **options
+  ):
     keras.utils.set_random_seed(0)
     experiment = fake.experiment(
       backbone_learning_rate_multiplier=0.1, optimizer="adam"
@@ -27,15 +30,18 @@ class Run:
       groups = optimizers.build_parameter_groups(
         self.model, experiment.trainer_options.solver_options
       )
+      average = WeightAverage(self.model, ema_decay) if ema_decay else None
       self.trainer = Trainer(
         architecture or fake.build_around(self.model),
         groups,
         batches,
         step,
-        StepOptions(batch_size=BATCH_SIZE, **options),
+        StepOptions(**({"batch_size": BATCH_SIZE} | options)),
+        average,
       )
     self.strategy = strategy
-    self.state = checkpoints.training_state(self.model, groups, step)
+    self.average = average
+    self.state = checkpoints.training_state(self.model, groups, step, average)
 
   def train(self, steps):
     with self.strategy.scope():
@@ -216,3 +222,93 @@ def test_an_image_draws_by_step_and_place_wherever_it_is(
   first, second = (one.train(1)["drawn_loss"] for _ in range(2))
   assert first != second
   np.testing.assert_allclose(two.train(1)["drawn_loss"], first, rtol=1e-6)
+
+
+def with_drawn_loss(strategy):
+  """A model without batch statistics, and a loss that draws for each image."""
+
+  def loss(prediction, targets, seed=None):
+    terms = fake.loss(prediction, targets)
+    drawn = uniform((terms["total_loss"].shape[0], 1), seed)[:, 0]
+    total = terms["total_loss"] * drawn
+    return terms | {"total_loss": total, "drawn_loss": drawn}
+
+  keras.utils.set_random_seed(0)
+  with strategy.scope():
+    model = fake.build(fake.experiment()).model
+  model.norm.trainable = False
+  return fake.build_around(model, loss=loss)
+
+
+def two_at_a_time():
+  """Batches of twice the size, of the same images in the same order."""
+
+  def joined(batch):
+    return tf.nest.map_structure(
+      lambda x: tf.reshape(x, [2 * BATCH_SIZE, *x.shape[2:]]), batch
+    )
+
+  single = fake.train_batches(fake.experiment().train_dataset_options)
+  return single.batch(2, drop_remainder=True).map(joined)
+
+
+@pytest.mark.parametrize("devices", ["one_device", "two_devices"])
+def test_micro_batches_are_one_large_batch(devices, one_device, request):
+  strategy = request.getfixturevalue(devices)
+  large = Run(
+    one_device,
+    two_at_a_time(),
+    with_drawn_loss(one_device),
+    batch_size=2 * BATCH_SIZE,
+    clip_norm=0.05,
+  )
+  small = Run(
+    strategy,
+    architecture=with_drawn_loss(strategy),
+    micro_batches=2,
+    clip_norm=0.05,
+  )
+  left, right = large.train(3), small.train(3)
+  for name in left:
+    np.testing.assert_allclose(left[name], right[name], rtol=1e-5, err_msg=name)
+  values = small.values()
+  assert values["global_step"] == 3
+  for name, value in large.values().items():
+    np.testing.assert_allclose(
+      value, values[name], rtol=1e-5, atol=2e-6, err_msg=name
+    )
+
+
+def test_micro_batches_that_are_not_finite_are_not_taken(one_device):
+  run = Run(one_device, batches=with_bad_pixel(step=3), micro_batches=2)
+  good = Run(one_device, micro_batches=2)
+  run.train(4)
+  good.train(1)
+  assert run.trainer.failure.step == run.trainer.step == 1
+  values = run.values()
+  for name, value in good.values().items():
+    np.testing.assert_array_equal(values[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("devices", ["one_device", "two_devices"])
+def test_averages_follow_the_weights_and_take_their_place(devices, request):
+  decay = 0.2  # what is reached with update 2
+  run = Run(request.getfixturevalue(devices), ema_decay=decay)
+  expected = {n: v for n, v in run.values().items() if n.startswith("model/")}
+  for update in (1, 2, 3):
+    run.train(1)
+    kept = min(decay, (1 + update) / (10 + update))
+    values = run.values()
+    for name, average in expected.items():
+      expected[name] = kept * average + (1 - kept) * values[name]
+  for name, average in expected.items():
+    found = values["ema/" + name.removeprefix("model/")]
+    np.testing.assert_allclose(found, average, rtol=1e-5, atol=1e-7)
+  with run.strategy.scope(), run.average.in_the_model():
+    swapped = run.values()
+  for path in run.average.by_path():
+    names = f"model/{path}", f"ema/{path}"
+    for one, other in (names, names[::-1]):
+      np.testing.assert_array_equal(swapped[one], values[other])
+  for name, value in run.values().items():
+    np.testing.assert_array_equal(value, values[name])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from deeplab2.config.scaling import images_a_step
 from deeplab2.training import nonfinite, progress
 from deeplab2.training.memory import memory_in_use
 from deeplab2.training.tally import Tally
@@ -55,7 +56,7 @@ class TrainingLoop:
     self._folder = folder
     self._board = board
     self._options = experiment.trainer_options
-    self._batch_size = experiment.train_dataset_options.batch_size
+    self._images_a_step = images_a_step(experiment)
     self._black_box = black_box
     self._counts = counts
     self._log = log
@@ -169,7 +170,7 @@ class TrainingLoop:
         self.total_steps,
         means,
         took.steps / took.seconds,
-        self._batch_size,
+        self._images_a_step,
         input_share=took.share,
         memory=memory_in_use(),
       )
