@@ -1,8 +1,9 @@
 """Packaging: what `pip install` puts in place, and what it needs.
 
 The package itself gives inference, data and metrics. `deeplab2[train]` adds the
-training loop (orbit, out of tf-models-official), `deeplab2[dev]` the tests and
-linters.
+training loop (orbit, out of tf-models-official), `deeplab2[jax]` and
+`deeplab2[torch]` another backend of Keras to compute on, `deeplab2[dev]` the
+tests and linters.
 """
 
 import ast
@@ -30,6 +31,8 @@ REQUIRES = [
 ]
 EXTRAS = {
   "train": ["tf-models-official~=2.20.0"],
+  "jax": ["jax>=0.10,<0.11"],
+  "torch": ["torch>=2.13,<2.14"],
   "dev": [
     "codespell>=2.3",
     "hypothesis>=6.100,<7",

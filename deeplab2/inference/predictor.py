@@ -10,12 +10,12 @@ import tensorflow as tf
 from deeplab2.config import load_experiment
 from deeplab2.datasets import DatasetDescription, load_dataset
 from deeplab2.inference import saved_model
+from deeplab2.inference.hosted_image import image_function
 from deeplab2.inference.images import read_image
 from deeplab2.inference.model_folder import is_saved_model
 from deeplab2.inference.preprocessing import InputFit
 from deeplab2.inference.result import PanopticResult, find_segments
 from deeplab2.inference.trained_model import load_trained_model
-from deeplab2.inference.whole_image import WholeImage
 
 _MAPS = ("panoptic_pred", "instance_scores", "semantic_scores")
 
@@ -49,6 +49,7 @@ class Predictor:
     config_file: str | None = None,
     overrides: Sequence[str] = (),
     full_size: bool = False,
+    weights: str | None = None,
   ) -> "Predictor":
     """Loads a training folder, a checkpoint or an exported SavedModel.
 
@@ -63,19 +64,23 @@ class Predictor:
         "evaluator_options.pixel_confidence_threshold=0.5".
       full_size: run the model at the size of the image, not at the crop size
         of evaluation; see `InputFit.from_experiment`.
+      weights: "ema", the averages that a run with `ema_decay` keeps; "raw", the
+        weights that it trains; None takes the averages where there are any.
 
     Raises:
       ValueError: there is nothing to load, or it does not fit the config.
     """
     if is_saved_model(path):
-      _refuse_settings(path, overrides=list(overrides), full_size=full_size)
+      _refuse_settings(
+        path, overrides=list(overrides), full_size=full_size, weights=weights
+      )
       dataset = _dataset_of_saved_model(path, config_file)
       return cls(saved_model.read_saved_model(path), dataset)
     _check_there(path)
-    trained = load_trained_model(str(path), config_file, overrides)
+    trained = load_trained_model(str(path), config_file, overrides, weights)
     fit = InputFit.from_experiment(trained.experiment, full_size)
-    whole_image = WholeImage(trained.architecture, fit)
-    return cls(whole_image, trained.architecture.dataset)
+    function = image_function(trained.architecture, fit)
+    return cls(function, trained.architecture.dataset)
 
   def __call__(self, image: Any) -> PanopticResult:
     """Finds the segments of one image.

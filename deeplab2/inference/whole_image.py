@@ -65,13 +65,13 @@ def _output_function(architecture, fit, raw_outputs):
       fitted.images, training=False, auxiliary=raw_outputs
     )
     maps = architecture.postprocess(prediction, fitted.padded_size)
-    found = _maps_at_image_size(maps, fitted)
+    found = maps_at_image_size(maps, fitted)
     return found | (_raw(prediction, fitted) if raw_outputs else {})
 
   return outputs
 
 
-def _maps_at_image_size(
+def maps_at_image_size(
   maps: PanopticPrediction, fitted: Fitted
 ) -> Mapping[str, tf.Tensor]:
   """The five maps under the names that users of DeepLab2 know."""

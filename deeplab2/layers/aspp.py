@@ -57,7 +57,8 @@ def window_mean(x, window):
 
 def _band(length, window):
   """[length - window + 1, length]; row i averages `window` places from i on."""
-  window = ops.minimum(window, length)
+  known = isinstance(length, int)
+  window = min(window, length) if known else ops.minimum(window, length)
   start = ops.expand_dims(ops.arange(length - window + 1), 1)
   place = ops.expand_dims(ops.arange(length), 0)
   inside = ops.logical_and(place >= start, place < start + window)

@@ -75,15 +75,24 @@ SOLVERS = {
 
 def _call_numpy(function, similarity, present):
   """Runs a numpy function `b k n, b k -> b k int32` on the host."""
-  if keras.backend.backend() != "tensorflow":
-    arrays = map(ops.convert_to_numpy, (similarity, present))
-    return ops.convert_to_tensor(function(*arrays))
-  import tensorflow as tf
+  if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
 
-  slot = tf.numpy_function(
-    function, (similarity, present), tf.int32, stateful=False
-  )
-  return tf.ensure_shape(slot, present.shape)
+    slot = tf.numpy_function(
+      function, (similarity, present), tf.int32, stateful=False
+    )
+    return tf.ensure_shape(slot, present.shape)
+  if keras.backend.backend() == "jax":
+    import jax
+
+    return jax.pure_callback(
+      lambda *arrays: function(*map(np.asarray, arrays)),
+      jax.ShapeDtypeStruct(present.shape, "int32"),
+      similarity,
+      present,
+    )
+  arrays = map(ops.convert_to_numpy, (similarity, present))
+  return ops.convert_to_tensor(function(*arrays))
 
 
 def _best_slots(similarity, present):

@@ -226,8 +226,21 @@ def build_max_deeplab(experiment, dataset) -> MaXDeepLab:
     recompute_axial=options.backbone.recompute_grad,
     precision=experiment.trainer_options.precision,
   )
-  model(np.zeros((1, 2 * OUTPUT_STRIDE + 1, 2 * OUTPUT_STRIDE + 1, 3), "uint8"))
+  _create_variables(model)
   return model
+
+
+def _create_variables(model):
+  """Calls the model on the smallest image, or on the mere shape of it.
+
+  JAX, which would compile each operation of a call, knows how to follow shapes.
+  """
+  extent = 2 * OUTPUT_STRIDE + 1
+  shape = (1, extent, extent, 3)
+  if keras.backend.backend() == "jax":
+    model(keras.KerasTensor(shape, "uint8"))
+  else:
+    model(np.zeros(shape, "uint8"))
 
 
 def _plan(backbone) -> NetworkPlan:

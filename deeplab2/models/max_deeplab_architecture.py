@@ -2,7 +2,7 @@
 
 import functools
 
-import tensorflow as tf
+import keras
 
 from deeplab2.losses.max_deeplab_loss import MaXDeepLabLoss, Term
 from deeplab2.losses.sampling import PixelSampling
@@ -57,8 +57,17 @@ def _solver(options) -> str:
         "trainer_options.jit_compile, which has no host; got 'original'."
       )
     return "original"
+  return "compiled" if _is_compiled_whole(options) else "host"
+
+
+def _is_compiled_whole(options) -> bool:
+  """Whether TensorFlow's XLA compiles it: no host, and no unknown shape."""
+  if keras.backend.backend() != "tensorflow":
+    return False
+  import tensorflow as tf
+
   on_tpu = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
-  return "compiled" if options.jit_compile or on_tpu else "host"
+  return options.jit_compile or on_tpu
 
 
 def _sampling(pixels, temperature) -> PixelSampling | None:
@@ -74,7 +83,11 @@ def max_deeplab_postprocess(experiment, dataset):
   if options.transformer_post_processing == "maskwise":
     merge, thresholds = merge_maskwise, _maskwise_thresholds(options)
   else:
-    merge, thresholds = merge_pixelwise, _pixelwise_thresholds(options)
+    merge = functools.partial(
+      merge_pixelwise,
+      fixed_shapes=_is_compiled_whole(experiment.trainer_options),
+    )
+    thresholds = _pixelwise_thresholds(options)
   return functools.partial(merge, layout=dataset.layout, thresholds=thresholds)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deeplab2 import structures
+from deeplab2.backend import keep_tensorflow_on_host
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ def build_meta_architecture(experiment) -> MetaArchitecture:
       "model_options.meta_architecture: expected one of "
       f"{sorted(META_ARCHITECTURES)}; got {name}."
     )
+  keep_tensorflow_on_host()
   module = importlib.import_module(META_ARCHITECTURES[name])
   dataset = load_dataset(experiment.train_dataset_options.dataset)
   return module.build(experiment, dataset)

@@ -11,7 +11,8 @@ n slots, c classes. Rank: place in the order of pasting, from 0.
 import dataclasses
 from typing import NamedTuple
 
-import tensorflow as tf
+import keras
+from keras import ops
 
 from deeplab2.layers.resize import resize_align_corners
 from deeplab2.postprocess.checks import (
@@ -20,12 +21,14 @@ from deeplab2.postprocess.checks import (
   check_not_negative,
   check_slots_fit,
 )
-from deeplab2.postprocess.pixelwise import (
+from deeplab2.postprocess.segments import panoptic_from_slots
+from deeplab2.postprocess.slots import (
   classes_of_slots,
+  logits_of_slots,
   semantic_of_pixels,
+  top_probability,
   top_slot,
 )
-from deeplab2.postprocess.segments import panoptic_from_slots
 from deeplab2.postprocess.strips import reduce_upsampled
 from deeplab2.structures import (
   ClassLayout,
@@ -86,7 +89,7 @@ class _Canvas(NamedTuple):
   score: Tensor  # float32, class confidence of what lies there, else 0
 
 
-_TYPES = _PixelMaps(tf.int32, tf.float32, tf.float32)
+_TYPES = _PixelMaps("int32", "float32", "float32")
 
 
 def merge_maskwise(
@@ -103,21 +106,22 @@ def merge_maskwise(
   Args:
     prediction: mask_logits and class_logits are used.
     size: height and width of the image that went into the network, such as
-      (641, 641); Python integers or scalar int32 tensors.
+      (641, 641); Python integers or scalar int32 tensors. The logits have every
+      k-th row of it, the first and the last one included.
     layout: of the class logits.
     thresholds: what is pasted.
   """
   check_slots_fit(prediction.class_logits.shape[1], layout)
-  logits = tf.cast(prediction.mask_logits, tf.float32)
+  logits = ops.cast(prediction.mask_logits, "float32")
   channel, confidence = classes_of_slots(prediction.class_logits)
-  maps = reduce_upsampled(logits, size, _reduce, _TYPES)
+  maps = reduce_upsampled((logits,), size, _reduce, _TYPES)
   ranked = _ranked(logits, channel, confidence, layout, thresholds)
   canvas = _paste_all(logits, maps.log_total, ranked, size, thresholds)
   lower = min(
     thresholds.thing_class_confidence, thresholds.stuff_class_confidence
   )
-  any_sure = tf.reduce_any(confidence >= lower, axis=1)[:, None, None]
-  rank = tf.maximum(canvas.rank, 0)
+  any_sure = ops.any(confidence >= lower, axis=1)[:, None, None]
+  rank = ops.maximum(canvas.rank, 0)
   return PanopticPrediction(
     panoptic=panoptic_from_slots(
       rank,
@@ -129,7 +133,7 @@ def merge_maskwise(
     ),
     semantic=semantic_of_pixels(maps.best, channel, layout),
     instance=rank + 1,
-    instance_score=tf.where(any_sure, maps.confidence, 0.0),
+    instance_score=ops.where(any_sure, maps.confidence, 0.0),
     semantic_score=canvas.score,
   )
 
@@ -137,8 +141,9 @@ def merge_maskwise(
 def _reduce(logits) -> _PixelMaps:
   """Maps of a strip of upsampled logits: b r W n -> b r W each."""
   top, best = top_slot(logits)
-  total = tf.reduce_sum(tf.exp(logits - top[..., None]), axis=-1)
-  return _PixelMaps(best, 1.0 / total, top + tf.math.log(total))
+  confidence = top_probability(logits)
+  # The likeliest slot has the probability exp(top) / total.
+  return _PixelMaps(best, confidence, top - ops.log(confidence))
 
 
 def _ranked(logits, channel, confidence, layout, thresholds) -> _Ranked:
@@ -148,10 +153,10 @@ def _ranked(logits, channel, confidence, layout, thresholds) -> _Ranked:
     confidence**thresholds.class_weight
     * mask_confidence**thresholds.mask_weight
   )
-  slot = tf.argsort(score, direction="DESCENDING", stable=True)
-  channel = tf.gather(channel, slot, batch_dims=1)
-  confidence = tf.gather(confidence, slot, batch_dims=1)
-  limit = tf.where(
+  slot = ops.cast(ops.argsort(-score, axis=1), "int32")
+  channel = ops.take_along_axis(channel, slot, axis=1)
+  confidence = ops.take_along_axis(confidence, slot, axis=1)
+  limit = ops.where(
     channel < len(layout.thing_ids),
     thresholds.thing_class_confidence,
     thresholds.stuff_class_confidence,
@@ -161,10 +166,10 @@ def _ranked(logits, channel, confidence, layout, thresholds) -> _Ranked:
 
 def _mask_confidence(logits, limit):
   """Mean probability of each slot within its mask: b h w n -> b n."""
-  probability = tf.nn.softmax(logits, axis=-1)
-  mask = tf.cast(probability > limit, tf.float32)
-  total = tf.reduce_sum(probability * mask, axis=(1, 2))
-  return tf.math.divide_no_nan(total, tf.reduce_sum(mask, axis=(1, 2)))
+  probability = ops.softmax(logits, axis=-1)
+  mask = ops.cast(probability > limit, "float32")
+  area = ops.sum(mask, axis=(1, 2))
+  return ops.sum(probability * mask, axis=(1, 2)) / ops.maximum(area, 1.0)
 
 
 def _paste_all(logits, log_total, ranked, size, thresholds) -> _Canvas:
@@ -173,45 +178,53 @@ def _paste_all(logits, log_total, ranked, size, thresholds) -> _Canvas:
   The ranks to paste come first in `turns`, so the loop is as long as the most
   sure slots of an image, a dozen rather than all.
   """
-  turns = tf.argsort(
-    tf.cast(~ranked.sure, tf.int32), stable=True
-  )  # b n, ranks; those of the sure slots first
-  num_turns = tf.reduce_max(tf.reduce_sum(tf.cast(ranked.sure, tf.int32), 1))
-  empty = _Canvas(tf.fill(tf.shape(log_total), -1), tf.zeros_like(log_total))
+  sure = ops.cast(ranked.sure, "int32")
+  turns = ops.argsort(-sure, axis=1)  # b n, ranks; those of the sure ones first
+  num_turns = ops.max(ops.sum(sure, axis=1))
+  # In logarithms a mask needs no exponential of its own.
+  limit = ops.log(ops.cast(thresholds.pixel_confidence, "float32"))
 
-  def paste(turn, canvas):
-    rank = turns[:, turn]  # b
-    one = tf.nest.map_structure(
-      lambda x: tf.gather(x, rank, batch_dims=1), ranked
-    )
-    mask = _upsampled_slot(logits, one.slot, size) - log_total
-    # In logarithms the mask needs no exponential of its own.
-    mask = mask > tf.math.log(tf.cast(thresholds.pixel_confidence, tf.float32))
-    return turn + 1, _paste(canvas, mask, rank, one, thresholds)
+  def paste(turn, *canvas):
+    rank = ops.cast(ops.take(turns, turn, axis=1), "int32")  # b
+    one = keras.tree.map_structure(lambda x: _one_of_each(x, rank), ranked)
+    mask = _upsampled_slot(logits, one.slot, size) - log_total > limit
+    return turn + 1, *_paste(_Canvas(*canvas), mask, rank, one, thresholds)
 
-  _, canvas = tf.while_loop(
-    lambda turn, canvas: turn < num_turns,
-    paste,
-    (tf.constant(0), empty),
-    parallel_iterations=1,
+  empty = _Canvas(
+    rank=ops.full_like(log_total, -1, dtype="int32"),
+    score=ops.zeros_like(log_total),
   )
-  return canvas
+  _, *canvas = ops.while_loop(
+    lambda turn, *_: turn < num_turns,
+    paste,
+    (ops.convert_to_tensor(0, dtype="int32"), *empty),
+  )
+  return _Canvas(*canvas)
+
+
+def _one_of_each(values, index):
+  """values[i, index[i]] of each image i: b n, b -> b."""
+  return ops.take_along_axis(values, index[:, None], axis=1)[:, 0]
 
 
 def _upsampled_slot(logits, slot, size):
   """Logits of one slot an image at full size: b h w n, b -> b H W."""
-  chosen = tf.gather(logits, slot, axis=3, batch_dims=1)  # b h w
-  return resize_align_corners(chosen[..., None], size)[..., 0]
+  chosen = logits_of_slots(logits, slot[:, None])  # b h w 1
+  return resize_align_corners(chosen, size)[..., 0]
 
 
 def _paste(canvas, mask, rank, one, thresholds) -> _Canvas:
   """One mask an image onto the canvas, unless too much of it is covered."""
-  area = tf.reduce_sum(tf.cast(mask, tf.float32), axis=(1, 2))
+  area = _area(mask)
   mask = mask & (canvas.rank < 0)
-  visible = tf.reduce_sum(tf.cast(mask, tf.float32), axis=(1, 2))
-  pasted = one.sure & (visible > area * thresholds.visible_fraction)
+  pasted = one.sure & (_area(mask) > area * thresholds.visible_fraction)
   mask = mask & pasted[:, None, None]
   return _Canvas(
-    tf.where(mask, rank[:, None, None], canvas.rank),
-    tf.where(mask, one.confidence[:, None, None], canvas.score),
+    ops.where(mask, rank[:, None, None], canvas.rank),
+    ops.where(mask, one.confidence[:, None, None], canvas.score),
   )
+
+
+def _area(mask):
+  """Pixels of one mask an image, b H W -> b, as float32."""
+  return ops.sum(ops.cast(mask, "float32"), axis=(1, 2))

@@ -5,13 +5,14 @@ dropped where its class is doubtful, a pixel where its slot is doubtful or was
 dropped.
 
 Letters: b batch, h w height and width of the logits, H W of the image, r rows,
-n slots, c classes.
+n slots, m those of them that are left, c classes.
 """
 
 import dataclasses
 from typing import NamedTuple
 
-import tensorflow as tf
+import keras
+from keras import ops
 
 from deeplab2.postprocess.checks import (
   check_area,
@@ -19,6 +20,14 @@ from deeplab2.postprocess.checks import (
   check_slots_fit,
 )
 from deeplab2.postprocess.segments import panoptic_from_slots
+from deeplab2.postprocess.slots import (
+  classes_of_slots,
+  logits_of_slots,
+  look_up,
+  semantic_of_pixels,
+  top_probability,
+  top_slot,
+)
 from deeplab2.postprocess.strips import reduce_upsampled
 from deeplab2.structures import (
   ClassLayout,
@@ -51,12 +60,12 @@ class _PixelMaps(NamedTuple):
   """What one look at the upsampled logits yields; b r W each."""
 
   best: Tensor  # int32, the likeliest slot of all
-  slot: Tensor  # int32, the likeliest slot that was not dropped
-  confidence: Tensor  # float32, its softmax among those not dropped
-  wins: Tensor  # bool, no dropped slot is likelier than it
+  place: Tensor  # int32, of the likeliest slot among those that are left
+  confidence: Tensor  # float32, its softmax among them
+  wins: Tensor  # bool, no dropped slot is likelier
 
 
-_TYPES = _PixelMaps(tf.int32, tf.int32, tf.float32, tf.bool)
+_TYPES = _PixelMaps("int32", "int32", "float32", "bool")
 
 
 def merge_pixelwise(
@@ -64,6 +73,7 @@ def merge_pixelwise(
   size,
   layout: ClassLayout,
   thresholds: PixelwiseThresholds,
+  fixed_shapes: bool = False,
 ) -> PanopticPrediction:
   """Merges the masks of a batch into maps of the image's size.
 
@@ -72,26 +82,26 @@ def merge_pixelwise(
   Args:
     prediction: mask_logits and class_logits are used.
     size: height and width of the image that went into the network, such as
-      (641, 641); Python integers or scalar int32 tensors.
+      (641, 641); Python integers or scalar int32 tensors. The logits have every
+      k-th row of it, the first and the last one included.
     layout: of the class logits.
     thresholds: what is left out.
+    fixed_shapes: that no shape depends on values, as XLA needs it. Otherwise
+      time is saved where only some slots are left.
   """
   num_slots = prediction.class_logits.shape[1]
   check_slots_fit(num_slots, layout)
   channel, class_confidence = classes_of_slots(prediction.class_logits)
   left = class_confidence >= thresholds.class_confidence  # b n
-  maps = reduce_upsampled(
-    tf.cast(prediction.mask_logits, tf.float32),
-    size,
-    lambda logits: _reduce(logits, left),
-    _TYPES,
-  )
+  logits = ops.cast(prediction.mask_logits, "float32")
+  slots, logits_left = _left_slots(logits, left, fixed_shapes)
+  maps = reduce_upsampled((logits, logits_left), size, _reduce, _TYPES)
+  slot = look_up(slots, maps.place)
   kept = (maps.confidence > thresholds.pixel_confidence) & maps.wins
-  any_left = tf.reduce_any(left, axis=1)[:, None, None]
-  score = tf.gather(class_confidence, maps.slot, batch_dims=1)
+  any_left = ops.any(left, axis=1)[:, None, None]
   return PanopticPrediction(
     panoptic=panoptic_from_slots(
-      maps.slot,
+      slot,
       kept & any_left,
       channel,
       layout,
@@ -99,42 +109,40 @@ def merge_pixelwise(
       thresholds.stuff_area,
     ),
     semantic=semantic_of_pixels(maps.best, channel, layout),
-    instance=maps.slot + 1,
-    instance_score=tf.where(any_left, maps.confidence, 0.0),
-    semantic_score=tf.where(any_left, score, 0.0),
+    instance=slot + 1,
+    instance_score=ops.where(any_left, maps.confidence, 0.0),
+    semantic_score=ops.where(any_left, look_up(class_confidence, slot), 0.0),
   )
 
 
-def classes_of_slots(class_logits):
-  """The likeliest class of each slot, void aside, and its probability.
+def _left_slots(logits, left, fixed_shapes):
+  """The slots that are left, in their order, and their logits.
 
   Args:
-    class_logits: b n c, void last.
+    logits: b h w n.
+    left: b n  bool.
+    fixed_shapes: whether to go on with all slots.
 
   Returns:
-    The channel, b n int32, and its softmax among all channels, b n float32.
+    b m and b h w m, with m what the image with the most slots has, at least
+    two. Where another has fewer, the slots that follow have dropped logits.
   """
-  probability = tf.nn.softmax(tf.cast(class_logits, tf.float32), axis=-1)
-  probability = probability[..., :-1]
-  channel = tf.argmax(probability, axis=-1, output_type=tf.int32)
-  return channel, tf.reduce_max(probability, axis=-1)
+  position = ops.arange(ops.shape(left)[1], dtype="int32")
+  if fixed_shapes or keras.backend.backend() == "jax":
+    slots = ops.broadcast_to(position, ops.shape(left))
+  else:
+    most = ops.max(ops.sum(ops.cast(left, "int32"), axis=1))
+    dropped_last = ops.where(left, position, position + ops.shape(left)[1])
+    slots = ops.cast(ops.argsort(dropped_last, axis=1), "int32")
+    slots = slots[:, : ops.maximum(most, 2)]
+    logits = logits_of_slots(logits, slots)
+    left = ops.take_along_axis(left, slots, axis=1)
+  return slots, ops.where(left[:, None, None, :], logits, _DROPPED_LOGIT)
 
 
-def semantic_of_pixels(slot, channel, layout: ClassLayout):
-  """Dataset class of each pixel's slot: b H W, b n -> b H W."""
-  return tf.gather(tf.gather(layout.class_ids, channel), slot, batch_dims=1)
-
-
-def _reduce(logits, left) -> _PixelMaps:
-  """Maps of a strip of upsampled logits: b r W n, b n -> b r W each."""
+def _reduce(logits, logits_left) -> _PixelMaps:
+  """Maps of a strip of upsampled logits: b r W n, b r W m -> b r W each."""
   top, best = top_slot(logits)
-  logits = tf.where(left[:, None, None, :], logits, _DROPPED_LOGIT)
-  top_left, slot = top_slot(logits)
-  total = tf.reduce_sum(tf.exp(logits - top_left[..., None]), axis=-1)
-  return _PixelMaps(best, slot, 1.0 / total, top == top_left)
-
-
-def top_slot(logits):
-  """The largest logit of each pixel and its slot, the first of equals."""
-  value, slot = tf.math.top_k(logits, k=1)
-  return value[..., 0], slot[..., 0]
+  top_left, place = top_slot(logits_left)
+  confidence = top_probability(logits_left)
+  return _PixelMaps(best, place, confidence, top == top_left)

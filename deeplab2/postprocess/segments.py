@@ -6,8 +6,9 @@ works on tables of n slots, and one look-up a pixel gives the map.
 Letters: b batch, H W height and width, n slots.
 """
 
-import tensorflow as tf
+from keras import ops
 
+from deeplab2.postprocess.slots import class_ids_of_slots, look_up
 from deeplab2.structures import ClassLayout
 
 
@@ -30,23 +31,26 @@ def panoptic_from_slots(
   Returns:
     b H W  int32.
   """
-  area = count_pixels(slot, kept, tf.shape(channel)[1])
-  alike = tf.cast(channel[:, :, None] == channel[:, None, :], tf.int32)
-  class_area = tf.reduce_sum(alike * area[:, None, :], axis=2)
+  num_slots = ops.shape(channel)[1]
+  area = count_pixels(slot, kept, num_slots)
+  alike = ops.expand_dims(channel, 2) == ops.expand_dims(channel, 1)  # b n n
+  class_area = ops.sum(ops.where(alike, ops.expand_dims(area, 1), 0), axis=2)
   thing = channel < len(layout.thing_ids)
-  large = tf.where(thing, area >= thing_area, class_area >= stuff_area)
-  instance = tf.where(thing, tf.range(1, tf.shape(channel)[1] + 1), 0)
-  ids = layout.codec.encode(tf.gather(layout.class_ids, channel), instance)
+  large = ops.where(thing, area >= thing_area, class_area >= stuff_area)
+  instance = ops.where(thing, ops.arange(1, num_slots + 1, dtype="int32"), 0)
+  ids = layout.codec.encode(class_ids_of_slots(channel, layout), instance)
   void = layout.codec.encode(layout.ignore_label, 0)
-  ids = tf.where(large, ids, void)
-  return tf.where(kept, tf.gather(ids, slot, batch_dims=1), void)
+  ids = ops.where(large, ids, void)
+  return ops.where(kept, look_up(ids, slot), void)
 
 
 def count_pixels(slot, kept, num_slots):
   """How many kept pixels each slot has: b H W, b H W -> b n  int32."""
-  batch = tf.shape(slot)[0]
-  first = (tf.range(batch) * num_slots)[:, None, None]
-  counts = tf.math.unsorted_segment_sum(
-    tf.cast(kept, tf.int32), slot + first, batch * num_slots
+  batch = ops.shape(slot)[0]
+  first = ops.arange(batch, dtype="int32") * num_slots
+  counts = ops.segment_sum(
+    ops.reshape(ops.cast(kept, "int32"), (-1,)),
+    ops.reshape(slot + ops.reshape(first, (-1, 1, 1)), (-1,)),
+    num_segments=batch * num_slots,
   )
-  return tf.reshape(counts, (batch, num_slots))
+  return ops.reshape(counts, (batch, num_slots))

@@ -1,90 +1,111 @@
 """Reduces upsampled slot logits to maps, holding few of their rows at a time.
 
 At full size the logits of one 1025 x 1025 image and 128 slots fill 538 MB, and
-a softmax takes several times that. So they are widened to the full width once,
-and then lengthened strip by strip; each strip shrinks to its maps right away.
+a softmax takes several times that. So they are upsampled strip by strip, and
+each strip shrinks to its maps right away.
+
+A strip of some rows of logits, upsampled, is a strip of the upsampled logits:
+the corners of both lie on rows of the logits, as the ratio of sizes is whole.
 
 Letters: b batch, h w height and width of the logits, H W of the image, r rows
-of a strip, s strips, n slots.
+of an upsampled strip, s strips, n slots.
 """
 
-import tensorflow as tf
+import keras
+from keras import ops
 
 from deeplab2.layers.resize import resize_align_corners
 
-# Values a strip may hold: 16 MB of float32. At 641 x 641 x 128 on two CPU cores
-# that took 0.14 s, strips of 128 MB 0.28 s, everything at once 0.24 s.
-STRIP_VALUES = 2**22
+# Values an upsampled strip may hold: 4 MB of float32, which caches can hold.
+STRIP_VALUES = 2**20
 
 
-def reduce_upsampled(logits, size, reduce, types, strip_values=STRIP_VALUES):
-  """Applies `reduce` to the logits at full size without ever holding them.
+def reduce_upsampled(groups, size, reduce, types, strip_values=STRIP_VALUES):
+  """Applies `reduce` to logits at full size without ever holding them.
 
   Args:
-    logits: b h w n  float32.
-    size: H and W, Python integers or scalar int32 tensors.
-    reduce: function of a strip, b r W n, to a NamedTuple of maps, b r W. Every
-      pixel is reduced on its own, so the strips do not show.
+    groups: tuple of logits, b h w n float32, of alike images but any n.
+    size: H and W, integers or scalar int32 tensors; H - 1 is a whole multiple
+      of h - 1.
+    reduce: function of a strip of each group, b r W n, to a NamedTuple of maps,
+      b r W. Every pixel is reduced on its own, so the strips do not show.
     types: the same NamedTuple with the dtype of each map.
     strip_values: how many float32 values a strip may have.
 
   Returns:
     What `reduce` returns, with maps b H W.
+
+  Raises:
+    ValueError: the ratio of heights is not whole, where they are known.
   """
   height, width = size
-  wide = resize_align_corners(logits, (length_of(logits, 1), width))  # b h W n
-  rows = _rows_of_a_strip(wide, height, strip_values)
+  rows = ops.shape(groups[0])[1]
+  ratio = _whole_ratio(rows, height)
+  step = _even_step(
+    rows, strip_values // _values_of_a_row(groups, ratio * width)
+  )
 
   def reduce_strip(start):
-    here = tf.minimum(start + tf.range(rows), height - 1)
-    return reduce(_lengthened_rows(wide, here, height))
+    # One row more than a step: the corners below, which the next strip has too.
+    here = ops.minimum(start + ops.arange(step + 1, dtype="int32"), rows - 1)
+    strips = (
+      resize_align_corners(
+        ops.take(logits, here, axis=1), (step * ratio + 1, width)
+      )
+      for logits in groups
+    )
+    maps = reduce(*strips)
+    return keras.tree.map_structure(lambda x: x[:, : step * ratio], maps)
 
-  strips = tf.map_fn(
-    reduce_strip,
-    tf.range(0, height, rows),
-    fn_output_signature=_signature(types, wide, rows),
+  strips = _map(reduce_strip, ops.arange(0, rows, step, dtype="int32"), types)
+  return keras.tree.map_structure(lambda x: _joined(x)[:, :height], strips)
+
+
+def _whole_ratio(rows, height):
+  """Rows of the image from one row of the logits to the next."""
+  ratio = (height - 1) // _at_least_one(rows - 1)
+  known = isinstance(rows, int) and isinstance(height, int)
+  if known and ratio * (rows - 1) != height - 1:
+    raise ValueError(
+      f"size: expected a height of k * {rows - 1} + 1 for {rows} rows of "
+      f"logits, such as {4 * (rows - 1) + 1}; got {height}."
+    )
+  return _at_least_one(ratio)
+
+
+def _even_step(rows, fitting):
+  """Rows of the logits a strip: about `fitting`, so that strips are alike."""
+  strips = -(-rows // _at_least_one(fitting))
+  return -(-rows // strips)
+
+
+def _values_of_a_row(groups, width):
+  """What all groups hold for a row of `width` of all images."""
+  slots = sum(ops.shape(logits)[3] for logits in groups)
+  return _at_least_one(ops.shape(groups[0])[0] * width * slots)
+
+
+def _at_least_one(x):
+  return max(x, 1) if isinstance(x, int) else ops.maximum(x, 1)
+
+
+def _map(function, starts, types):
+  """`function` of each start, one after the other, stacked."""
+  if keras.backend.backend() != "tensorflow":
+    return ops.map(function, starts)
+  import tensorflow as tf
+
+  # `ops.map` would run ten at a time.
+  return tf.map_fn(
+    function,
+    starts,
+    fn_output_signature=types,
     parallel_iterations=1,
   )
-  return tf.nest.map_structure(lambda x: _joined(x)[:, :height], strips)
-
-
-def length_of(tensor, axis):
-  """A Python integer where the shape says so, else a scalar tensor."""
-  static = tensor.shape[axis]
-  return tf.shape(tensor)[axis] if static is None else static
-
-
-def _rows_of_a_strip(wide, height, strip_values):
-  """Rows that fit; a Python integer where all sizes are known, as XLA needs."""
-  row_values = 1
-  for axis in (0, 2, 3):
-    row_values *= length_of(wide, axis)
-  if isinstance(row_values, int) and isinstance(height, int):
-    return min(height, max(1, strip_values // max(1, row_values)))
-  fitting = strip_values // tf.maximum(row_values, 1)
-  return tf.clip_by_value(fitting, 1, height)
-
-
-def _lengthened_rows(wide, rows, height):
-  """The rows `rows` of `wide` lengthened to `height`: b h W n -> b r W n."""
-  last = length_of(wide, 1) - 1
-  steps = tf.cast(tf.maximum(height - 1, 1), tf.float32)
-  position = tf.cast(rows, tf.float32) * (tf.cast(last, tf.float32) / steps)
-  above = tf.cast(tf.floor(position), tf.int32)
-  part = (position - tf.floor(position))[:, None, None]
-  upper = tf.gather(wide, above, axis=1)
-  lower = tf.gather(wide, tf.minimum(above + 1, last), axis=1)
-  return upper + (lower - upper) * part
-
-
-def _signature(types, wide, rows):
-  static_rows = rows if isinstance(rows, int) else None
-  shape = (wide.shape[0], static_rows, wide.shape[2])
-  return tf.nest.map_structure(lambda x: tf.TensorSpec(shape, x), types)
 
 
 def _joined(strips):
   """Strips one below the other: s b r W -> b (s r) W."""
-  shape = tf.shape(strips)
-  in_order = tf.transpose(strips, (1, 0, 2, 3))
-  return tf.reshape(in_order, (shape[1], shape[0] * shape[2], shape[3]))
+  count, batch, rows, width = ops.shape(strips)
+  in_order = ops.transpose(strips, (1, 0, 2, 3))
+  return ops.reshape(in_order, (batch, count * rows, width))

@@ -15,7 +15,7 @@ class Maps(NamedTuple):
   best: tf.Tensor
 
 
-TYPES = Maps(tf.float32, tf.int32)
+TYPES = Maps("float32", "int32")
 
 
 def reduce_slots(logits):
@@ -30,41 +30,69 @@ def random_logits():
   return tf.constant(rng.normal(size=(B, h, w, N)), tf.float32)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 5, 16, 17, 1000])
+@pytest.mark.parametrize("rows", [0, 4, 8, 12, 16, 20, 1000])
 def test_strips_do_not_show(rows):
   logits = random_logits()
   expected = reduce_slots(resize_align_corners(logits, (H, W)))
   result = strips.reduce_upsampled(
-    logits, (H, W), reduce_slots, TYPES, strip_values=rows * B * W * N
+    (logits,), (H, W), reduce_slots, TYPES, strip_values=rows * B * W * N
   )
   np.testing.assert_allclose(result.total, expected.total, atol=1e-5)
   np.testing.assert_array_equal(result.best, expected.best)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (h, w), (2, 3), (3, 1)])
-def test_any_size_works_even_smaller_ones(size):
+@pytest.mark.parametrize("size", [(h, w), (9, 3), (13, 1), (29, 31)])
+def test_any_whole_ratio_works(size):
   logits = random_logits()
   expected = reduce_slots(resize_align_corners(logits, size))
-  result = strips.reduce_upsampled(logits, size, reduce_slots, TYPES)
+  result = strips.reduce_upsampled((logits,), size, reduce_slots, TYPES)
   np.testing.assert_allclose(result.total, expected.total, atol=1e-5)
 
 
-def test_no_strip_is_larger_than_allowed():
+def test_a_single_row_of_logits_is_a_single_row_of_maps():
+  logits = random_logits()[:, :1]
+  result = strips.reduce_upsampled((logits,), (1, W), reduce_slots, TYPES)
+  expected = reduce_slots(resize_align_corners(logits, (1, W)))
+  np.testing.assert_allclose(result.total, expected.total, atol=1e-5)
+
+
+def test_other_ratios_are_refused():
+  with pytest.raises(ValueError) as error:
+    strips.reduce_upsampled((random_logits(),), (18, W), reduce_slots, TYPES)
+  assert str(error.value) == (
+    "size: expected a height of k * 4 + 1 for 5 rows of logits, such as 17; "
+    "got 18."
+  )
+
+
+def test_groups_are_reduced_together():
+  logits = random_logits()
+  result = strips.reduce_upsampled(
+    (logits[..., :1], logits[..., 1:]),
+    (H, W),
+    lambda *groups: reduce_slots(tf.concat(groups, axis=-1)),
+    TYPES,
+    strip_values=4 * B * W * N,
+  )
+  expected = reduce_slots(resize_align_corners(logits, (H, W)))
+  np.testing.assert_array_equal(result.best, expected.best)
+
+
+def test_no_strip_is_larger_than_allowed_by_more_than_a_row():
   sizes = []
 
   def spy(logits):
     sizes.append(int(tf.size(logits)))
     return reduce_slots(logits)
 
-  limit = 4 * B * W * N
-  strips.reduce_upsampled(random_logits(), (H, W), spy, TYPES, limit)
-  assert len(sizes) == 5
-  assert max(sizes) <= limit
+  limit = 8 * B * W * N  # of the 20 rows that five of the logits stand for
+  strips.reduce_upsampled((random_logits(),), (H, W), spy, TYPES, limit)
+  assert sizes == [limit + B * W * N] * 3
 
 
 def test_known_sizes_stay_known():
   merge = tf.function(
-    lambda x: strips.reduce_upsampled(x, (H, W), reduce_slots, TYPES)
+    lambda x: strips.reduce_upsampled((x,), (H, W), reduce_slots, TYPES)
   )
   graph = merge.get_concrete_function(tf.TensorSpec((B, h, w, N)))
   assert graph.structured_outputs.best.shape.rank == 3
@@ -72,7 +100,7 @@ def test_known_sizes_stay_known():
 
 def test_compiles_where_sizes_are_known():
   merge = lambda x: strips.reduce_upsampled(
-    x, (H, W), reduce_slots, TYPES, strip_values=3 * B * W * N
+    (x,), (H, W), reduce_slots, TYPES, strip_values=4 * B * W * N
   )
   result = tf.function(merge, jit_compile=True)(random_logits())
   np.testing.assert_allclose(
