@@ -23,6 +23,7 @@ from deeplab2.inference.image_files import find_image_files
 FLAGS = flags.FLAGS
 
 program_flags.define_experiment_flags(required=False)
+program_flags.define_weights_flag()
 flags.DEFINE_string(
   "model",
   None,
@@ -75,7 +76,11 @@ def main(args):
 
   try:
     predictor = Predictor.load(
-      FLAGS.model, FLAGS.config_file, FLAGS.set, FLAGS.full_size
+      FLAGS.model,
+      FLAGS.config_file,
+      FLAGS.set,
+      FLAGS.full_size,
+      FLAGS.weights,
     )
     report = predict_files(
       predictor,
