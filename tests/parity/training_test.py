@@ -17,6 +17,7 @@ from tests.parity.recordings import (
   below,
   prediction_of,
   recording,
+  relative_error,
   targets_of,
   thinned,
 )
@@ -25,7 +26,7 @@ from tests.parity.recordings import (
 # batch of two tiny images it is not: there the original differs from itself by
 # 5e-4 in logits, and in gradients of MaX-DeepLab-S by 4e-2.
 LOSS, TRAINING_LOSS, TOTALS = 1e-5, 5e-4, 1e-4
-GRADIENT, STATISTIC = 1e-4, 5e-4
+GRADIENT, FLIPPED, STATISTIC = 1e-4, 1e-3, 5e-4
 CHANGE, TRAINING_CHANGE = 1e-4, 5e-2
 
 
@@ -67,15 +68,20 @@ def assert_gradients_agree(found, arrays, at_most):
   norms = norms_of(arrays)
   assert set(found) == set(norms)
   floor = 1e-5 * max(norms.values())
+  errors = {}
   for key, norm in norms.items():
     # Shifts in front of a softmax have gradient zero; the rest is rounding.
     if norm > floor:
       actual = np.linalg.norm(found[key].astype(np.float64))
-      np.testing.assert_allclose(actual, norm, rtol=GRADIENT, err_msg=key)
+      errors[key] = abs(actual / norm - 1)
   for key, expected in below(arrays, "grad/").items():
     if norms[key] > floor:
       actual = thinned(found[key], at_most)
-      assert_near(actual, expected, GRADIENT, key)
+      errors[f"{key}, entries"] = relative_error(actual, expected)
+  far = {key: e for key, e in errors.items() if not e <= GRADIENT}
+  # On another processor a value next to zero may pass a ReLU, or not.
+  assert len(far) <= 0.01 * len(errors), far
+  assert all(error <= FLIPPED for error in far.values()), far
 
 
 @pytest.mark.parametrize("name", ["narrow", "max_l"])
