@@ -23,6 +23,8 @@ def main(argv):
     print("cleaned up")
 
 if __name__ == "__main__":
+  # A shell's background jobs ignore Ctrl-C, and so may these tests.
+  signal.signal(signal.SIGINT, signal.default_int_handler)
   program.run(main, "the same command goes on")
 """
 

@@ -34,8 +34,9 @@ def _process_id(_):
   return os.getpid()
 
 
+# A shell's background jobs ignore Ctrl-C, and so may these tests.
 _SCRIPT = """
-import os, time
+import os, signal, time
 from deeplab2.datasets.parallel import map_in_processes
 
 def work(item):
@@ -44,6 +45,7 @@ def work(item):
   return os.getpid()
 
 if __name__ == "__main__":
+  signal.signal(signal.SIGINT, signal.default_int_handler)
   for process_id in map_in_processes(work, range(9), num_processes=2):
     print(process_id, flush=True)
 """

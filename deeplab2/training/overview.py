@@ -10,8 +10,8 @@ The memory of a step is estimated, by a simple model:
 
 The last term has the results that the backward pass needs, those that it
 makes, and what operations need in between. Layers are measured when the network
-is made, on a small image, and count by pixels. ACTIVATIONS is a measured
-number; g3doc/training.md says how near the model comes.
+is made, on a small image, and count by pixels. ACTIVATIONS is a rough
+factor; g3doc/training.md says how far to trust it.
 """
 
 import math
