@@ -25,7 +25,9 @@ def _walk(layer, prefix):
   for value in vars(layer).values():
     if isinstance(value, keras.Variable):
       yield prefix + value.name, value
-  for name, value in vars(layer).items():
+  # Under PyTorch a layer is a module, and keeps those inside it apart.
+  parts = {**vars(layer), **vars(layer).get("_modules", {})}
+  for name, value in parts.items():
     if isinstance(value, keras.layers.Layer) and not name.startswith("_"):
       yield from _walk(value, f"{prefix}{name}/")
 
