@@ -43,6 +43,13 @@ _MODES = flags.DEFINE_list(
   [jobs.GRAPH],
   f"Some of {', '.join(jobs.MODES)}: TensorFlow's own kernels, or XLA's.",
 )
+_BACKEND = flags.DEFINE_enum(
+  "backend",
+  None,
+  ["tensorflow", "jax", "torch"],
+  "What computes; by default what KERAS_BACKEND says, or else TensorFlow. The "
+  "others run the parts network, prediction and train_step without its update.",
+)
 _AGAINST = flags.DEFINE_string(
   "against",
   None,
@@ -74,6 +81,8 @@ def main(argv):
     raise app.UsageError(f"expected flags only; got {argv[1:]}.")
   try:
     _check_output()
+    if _BACKEND.value:
+      os.environ["KERAS_BACKEND"] = _BACKEND.value  # of all that is started
     work = _plan()
     measure = _measure if _AGAINST.value is None else _compete
     found, text = measure(work)
@@ -171,6 +180,7 @@ def _machine() -> dict:
   return {
     "system": platform.platform(),
     "python": platform.python_version(),
+    "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
     "cores": len(os.sched_getaffinity(0))
     if hasattr(os, "sched_getaffinity")
     else os.cpu_count(),

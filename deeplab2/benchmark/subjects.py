@@ -8,15 +8,15 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-import orbit
 import tensorflow as tf
+from keras import ops
 
+from deeplab2.backend import backend, compiled, differentiated
 from deeplab2.benchmark import scenes
 from deeplab2.benchmark.jobs import XLA, Job
 from deeplab2.input.pipeline import train_batches
 from deeplab2.losses import matching
-from deeplab2.training.optimizers import build_parameter_groups
-from deeplab2.training.trainer import StepOptions, Trainer
+from deeplab2.structures import Targets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +35,11 @@ def network(architecture, experiment, job: Job) -> Subject:
   def predict(image):
     return model(image, training=False, auxiliary=False)
 
-  images = scenes.random_images(job.batch, job.size)
-  function = _graph(predict, job)
-  return Subject(lambda: function(images).class_logits.numpy(), job.batch)
+  images = _on_backend(scenes.random_images(job.batch, job.size))
+  function = compiled(predict, model, jit_compile=job.mode == XLA)
+  return Subject(
+    lambda: ops.convert_to_numpy(function(images).class_logits), job.batch
+  )
 
 
 def prediction(architecture, experiment, job: Job) -> Subject:
@@ -49,9 +51,9 @@ def prediction(architecture, experiment, job: Job) -> Subject:
     found = architecture.model(image, training=False, auxiliary=False)
     return architecture.postprocess(found, size).panoptic
 
-  images = scenes.random_images(job.batch, job.size)
-  function = _graph(predict, job)
-  return Subject(lambda: function(images).numpy(), job.batch)
+  images = _on_backend(scenes.random_images(job.batch, job.size))
+  function = compiled(predict, architecture.model, jit_compile=job.mode == XLA)
+  return Subject(lambda: ops.convert_to_numpy(function(images)), job.batch)
 
 
 def postprocess(architecture, experiment, job: Job) -> Subject:
@@ -66,6 +68,11 @@ def postprocess(architecture, experiment, job: Job) -> Subject:
 
 def train_step(architecture, experiment, job: Job) -> Subject:
   """A step of training, update included, on a batch that is there already."""
+  import orbit  # of the extra "train", which the other parts do without
+
+  from deeplab2.training.optimizers import build_parameter_groups
+  from deeplab2.training.trainer import StepOptions, Trainer
+
   options = experiment.trainer_options
   solver = options.solver_options
   batch = scenes.block_batch(
@@ -90,9 +97,30 @@ def train_step(architecture, experiment, job: Job) -> Subject:
   def step():
     trainer.train(tf.constant(1))
     if trainer.failure is not None:
-      raise FloatingPointError(trainer.failure.describe([], "nowhere"))
+      raise FloatingPointError(trainer.failure.describe([]))
 
   return Subject(step, job.batch)
+
+
+def value_and_gradient(architecture, experiment, job: Job) -> Subject:
+  """A step of training but for the update, on any backend."""
+  model = architecture.model
+  batch = scenes.block_batch(
+    architecture, experiment.train_dataset_options, job.batch, job.size
+  )
+  image = _on_backend(batch.image)
+  targets = [_on_backend(values) for values in batch.targets]
+
+  def total(image, *targets):
+    prediction = model(image, training=True)
+    terms = architecture.loss(prediction, Targets(*targets), seed=(0, 0))
+    return ops.mean(terms["total_loss"])
+
+  step = differentiated(total, model)
+  # The first variable's gradient is the last to be there.
+  return Subject(
+    lambda: ops.convert_to_numpy(step(image, *targets)[1][0]), job.batch
+  )
 
 
 def loss(architecture, experiment, job: Job) -> Subject:
@@ -150,9 +178,32 @@ SUBJECTS = {
 }
 
 
+# What other backends than TensorFlow run.
+PORTABLE = {
+  "network": network,
+  "prediction": prediction,
+  "train_step": value_and_gradient,
+}
+
+
 def build_subject(architecture, experiment, job: Job) -> Subject:
-  """The subject that a job names, in the strategy of the architecture."""
-  return SUBJECTS[job.part](architecture, experiment, job)
+  """The subject that a job names, in the strategy of the architecture.
+
+  Raises:
+    ValueError: the backend does not run it.
+  """
+  subjects = SUBJECTS if backend() == "tensorflow" else PORTABLE
+  if job.part not in subjects:
+    raise ValueError(
+      f"parts: expected some of {', '.join(subjects)} under {backend()}; got "
+      f"{job.part!r}."
+    )
+  return subjects[job.part](architecture, experiment, job)
+
+
+def _on_backend(tensor):
+  """A tensor of TensorFlow as one of the backend."""
+  return ops.convert_to_tensor(tensor.numpy())
 
 
 def _graph(function, job: Job):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab2.benchmark import jobs
+from deeplab2.benchmark import jobs, subjects
 from deeplab2.benchmark.conftest import small_job
 from deeplab2.benchmark.subjects import SUBJECTS, build_subject
 from deeplab2.losses import matching
@@ -61,6 +61,27 @@ def test_a_training_step_moves_the_weights():
   _call("train_step", architecture, experiment)
   after = [v.numpy() for v in architecture.model.trainable_variables]
   assert any((a != b).any() for a, b in zip(before, after, strict=True))
+
+
+def test_a_step_without_its_update_has_gradients(architecture, experiment):
+  job = small_job("train_step", batch=2)
+  subject = subjects.value_and_gradient(architecture, experiment, job)
+  gradient = subject.call()
+  assert gradient.shape == architecture.model.trainable_variables[0].shape
+  assert np.isfinite(gradient).all()
+  assert gradient.any()
+
+
+def test_a_backend_refuses_what_it_does_not_run(
+  architecture, experiment, monkeypatch
+):
+  monkeypatch.setattr(subjects, "backend", lambda: "torch")
+  with pytest.raises(ValueError) as error:
+    _call("input", architecture, experiment)
+  assert str(error.value) == (
+    "parts: expected some of network, prediction, train_step under torch; got "
+    "'input'."
+  )
 
 
 def test_a_step_that_is_not_finite_is_no_step():

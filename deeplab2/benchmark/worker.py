@@ -6,6 +6,7 @@ JOB is `Job.to_json()`; the last line printed is the result as JSON. Seconds
 "since start" count from the start of the process, imports included.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -27,18 +28,28 @@ def measure(job: Job) -> dict:
     return _measure_machine(job)
   from deeplab2.config import load_experiment
   from deeplab2.models import build_meta_architecture
-  from deeplab2.training.strategies import build_strategy
 
   experiment = load_experiment(
     job.config_file,
     job.experiment_overrides(),
     search_files=("train",) if job.part == "input" else False,
   )
-  with build_strategy().scope():
+  with _devices():
     architecture = build_meta_architecture(experiment)
     if job.part == MODEL:
       return _measure_model(architecture, job)
     return _measure_calls(architecture, experiment, job)
+
+
+def _devices():
+  """The scope of TensorFlow's strategy; other backends find devices."""
+  from deeplab2.backend import backend
+
+  if backend() != "tensorflow":
+    return contextlib.nullcontext()
+  from deeplab2.training.strategies import build_strategy
+
+  return build_strategy().scope()
 
 
 def _measure_calls(architecture, experiment, job: Job) -> dict:
