@@ -1,6 +1,7 @@
 """Help and imports are instant: what loads slowly waits until it is needed."""
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -13,7 +14,7 @@ SECONDS = 0.5
 PROGRAMS = [
   program
   for program in modules(*PROGRAM_FOLDERS)
-  if "app.run(main)" in program.read_text("utf-8")
+  if re.search(r"\b(app|program)\.run\(main", program.read_text("utf-8"))
 ]
 
 

@@ -25,8 +25,11 @@ from tests.parity.recordings import (
 # In inference mode the network is well conditioned. With the statistics of a
 # batch of two tiny images it is not: there the original differs from itself by
 # 5e-4 in logits, and in gradients of MaX-DeepLab-S by 4e-2.
-LOSS, TRAINING_LOSS, TOTALS = 1e-5, 5e-4, 1e-4
+LOSS, TRAINING_LOSS = 1e-5, 5e-4
 GRADIENT, FLIPPED, STATISTIC = 1e-4, 1e-3, 5e-4
+# The last of three losses follows an update: Adam takes steps of one length, of
+# gradients that are rounding only as well.
+TOTALS, TRAINING_TOTALS = 1e-4, 1e-2
 CHANGE, TRAINING_CHANGE = 1e-4, 5e-2
 
 
@@ -192,15 +195,16 @@ def take_steps(architecture, arrays, solver, training):
 
 
 @pytest.mark.parametrize(
-  ("optimizer", "training", "tolerance"),
+  ("optimizer", "training", "loss_tolerance", "tolerance"),
   [
-    ("adam", False, CHANGE),
-    ("adamw", False, CHANGE),
-    # Adam makes steps of one length of gradients that are rounding only.
-    ("adam", True, TRAINING_CHANGE),
+    ("adam", False, TOTALS, CHANGE),
+    ("adamw", False, TOTALS, CHANGE),
+    ("adam", True, TRAINING_TOTALS, TRAINING_CHANGE),
   ],
 )
-def test_weights_after_three_steps(narrow, optimizer, training, tolerance):
+def test_weights_after_three_steps(
+  narrow, optimizer, training, loss_tolerance, tolerance
+):
   """Of both optimizers, warming up for two steps, then on the poly curve."""
   arrays = recording("narrow_steps")
   options = networks.experiment(
@@ -219,7 +223,9 @@ def test_weights_after_three_steps(narrow, optimizer, training, tolerance):
     networks.assign_weights(narrow.model, conftest.NARROW_SEED)
   assert groups == ["backbone", "rest"]
   mode = f"{optimizer}_{'train' if training else 'eval'}"
-  np.testing.assert_allclose(totals, arrays[f"{mode}/loss"], rtol=TOTALS)
+  recorded = arrays[f"{mode}/loss"]
+  np.testing.assert_allclose(totals[:2], recorded[:2], rtol=TOTALS)
+  np.testing.assert_allclose(totals, recorded, rtol=loss_tolerance)
   errors = relative_errors_of_change(
     before, after, below(arrays, f"{mode}/weights/")
   )
