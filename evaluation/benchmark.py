@@ -19,6 +19,7 @@ import sys
 
 from absl import app, flags
 
+from deeplab2 import program
 from deeplab2.benchmark import jobs
 from deeplab2.config import program_flags
 
@@ -202,4 +203,4 @@ def _check_output():
 
 
 if __name__ == "__main__":
-  app.run(main)
+  program.run(main)

@@ -11,6 +11,8 @@ import sys
 
 from absl import app, flags, logging
 
+from deeplab2 import program
+
 _MODEL_DIR = flags.DEFINE_string(
   "model_dir", None, "Directory of a run that trainer/train.py made."
 )
@@ -107,4 +109,4 @@ def _paint_curves():
 
 if __name__ == "__main__":
   flags.mark_flag_as_required("model_dir")
-  app.run(main)
+  program.run(main)

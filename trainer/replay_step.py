@@ -11,7 +11,9 @@ they are finite; then the same of each variable; last, where it begins.
 import os
 import sys
 
-from absl import app, flags, logging
+from absl import flags, logging
+
+from deeplab2 import program
 
 FLAGS = flags.FLAGS
 
@@ -47,4 +49,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  program.run(main)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from deeplab2 import backend
 from deeplab2.inference import saved_model
 from deeplab2.inference.model_folder import appearing_whole, check_output_path
 from deeplab2.inference.preprocessing import InputFit
@@ -71,10 +72,11 @@ def export_saved_model(
     overwrite: replace a SavedModel that is there.
 
   Raises:
-    ValueError: something is there already.
+    ValueError: something is there already, or TensorFlow does not compute.
     RuntimeError: the SavedModel does not say what the Keras model says.
     NotWrittenError: there is no room, or another reason.
   """
+  backend.require_tensorflow("an export")
   path = Path(path)
   check_output_path(path, overwrite)
   fit = InputFit.from_experiment(trained.experiment, full_size)

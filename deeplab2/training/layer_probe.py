@@ -6,7 +6,7 @@ and a step that nobody looks at pays nothing.
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -30,20 +30,16 @@ def probing(model: keras.Model) -> Iterator[list[Output]]:
   """
   paths = {id(layer): path for path, layer in layers_by_path(model).items()}
   seen: list[Output] = []
-  call = keras.layers.Layer.__call__
 
-  def seen_call(layer, *args, **kwargs):
+  def look(call, layer, *args, **kwargs):
     outputs = call(layer, *args, **kwargs)
     tensors = floating(outputs)
     if id(layer) in paths and tensors:
       seen.append(Output(paths[id(layer)], type(layer).__name__, tensors))
     return outputs
 
-  keras.layers.Layer.__call__ = seen_call
-  try:
+  with _every_call(look):
     yield seen
-  finally:
-    keras.layers.Layer.__call__ = call
 
 
 class OutputSize:
@@ -62,9 +58,8 @@ def sizing_outputs() -> Iterator[OutputSize]:
   """
   size = OutputSize()
   depth = calls = 0
-  call = keras.layers.Layer.__call__
 
-  def sized_call(layer, *args, **kwargs):
+  def add(call, layer, *args, **kwargs):
     nonlocal depth, calls
     if not depth and args:
       size.pixels += math.prod(tuple(args[0].shape)[:3])
@@ -80,9 +75,21 @@ def sizing_outputs() -> Iterator[OutputSize]:
       )
     return outputs
 
-  keras.layers.Layer.__call__ = sized_call
-  try:
+  with _every_call(add):
     yield size
+
+
+@contextlib.contextmanager
+def _every_call(around: Callable) -> Iterator[None]:
+  """Within, `layer(...)` is `around(call, layer, ...)`, for all layers."""
+  call = keras.layers.Layer.__call__
+
+  def watched(layer, *args, **kwargs):
+    return around(call, layer, *args, **kwargs)
+
+  keras.layers.Layer.__call__ = watched
+  try:
+    yield
   finally:
     keras.layers.Layer.__call__ = call
 

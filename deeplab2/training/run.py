@@ -10,9 +10,15 @@ import keras
 import orbit
 import tensorflow as tf
 
+from deeplab2 import backend
 from deeplab2.config import format_textproto
 from deeplab2.models import build_meta_architecture
-from deeplab2.training import checkpoints, interruptions, strategies
+from deeplab2.training import (
+  checkpoints,
+  device_checks,
+  interruptions,
+  strategies,
+)
 from deeplab2.training import model_dir as model_dir_lib
 from deeplab2.training.black_box import BlackBox
 from deeplab2.training.board import Board
@@ -59,15 +65,16 @@ def run_experiment(
     What it wrote to metrics.json.
 
   Raises:
-    ValueError: the options cannot work on these devices or in this directory,
-      or a record is bad.
+    ValueError: the options cannot work on these devices, under this backend of
+      Keras or in this directory, or a record is bad.
     NonFiniteError: loss or gradient was not finite.
     RunInterruptedError: by a signal; the state is saved.
   """
   if mode not in MODES:
     raise ValueError(f"mode: expected one of {MODES}; got {mode!r}.")
+  backend.require_tensorflow("training and its evaluation")
   strategy = strategy or strategies.build_strategy()
-  _check_devices(experiment, mode, strategy)
+  device_checks.check_devices(experiment, mode, strategy)
   hosts = strategies.hosts_of(strategy)
   if "train" in mode:
     model_dir_lib.claim(model_dir, experiment, read_only=not hosts.is_chief)
@@ -121,32 +128,6 @@ def _with_readable_errors(go: Callable):
     if said is None:
       raise
     raise ValueError(said) from error
-
-
-def _check_devices(experiment, mode: str, strategy) -> None:
-  for split in ("train", "eval"):
-    if split in mode:
-      field = f"{split}_dataset_options"
-      batch_size = getattr(experiment, field).batch_size
-      strategies.check_batch_size(f"{field}.batch_size", batch_size, strategy)
-  if mode == "continuous_eval" and strategies.hosts_of(strategy).count > 1:
-    raise ValueError(
-      "mode: expected train, eval or train_and_eval with TF_CONFIG: a host that"
-      " waits for checkpoints does so alone; got continuous_eval."
-    )
-  compiled = experiment.trainer_options.jit_compile
-  if strategies.is_tpu(strategy):
-    if not compiled:
-      raise ValueError(
-        "trainer_options.jit_compile: expected true on a TPU, which has no"
-        " host to match masks on; got false."
-      )
-  elif compiled and strategy.num_replicas_in_sync > 1:
-    raise ValueError(
-      "trainer_options.jit_compile: expected false on several devices, whose"
-      " sums XLA cannot compile here; got true on"
-      f" {strategy.num_replicas_in_sync}."
-    )
 
 
 class _Run:

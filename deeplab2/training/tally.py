@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from deeplab2.training.trainer import Totals
+from deeplab2.training.totals import Totals
 
 _SUMS = "window/sums/"
 _LAST = "last/"

@@ -1,5 +1,5 @@
 from deeplab2.training.tally import Tally
-from deeplab2.training.trainer import Totals
+from deeplab2.training.totals import Totals
 
 
 def test_what_was_saved_comes_back_to_the_last_bit():

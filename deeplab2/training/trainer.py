@@ -25,6 +25,7 @@ from deeplab2.training import gradients as gradients_lib
 from deeplab2.training import optimizers, seeds, strategies
 from deeplab2.training.input_clock import InputClock
 from deeplab2.training.nonfinite import Failure
+from deeplab2.training.totals import Totals
 from deeplab2.training.weight_average import WeightAverage
 
 
@@ -65,24 +66,6 @@ class _Outcome(NamedTuple):
   squared_norms: tf.Tensor  # one for each variable
   finite: tf.Tensor  # bool
   halt_asked: tf.Tensor  # float32, above 0 where a host was asked to halt
-
-
-class Totals(NamedTuple):
-  """Terms added up over steps."""
-
-  steps: int
-  sums: dict[str, float]
-
-  def means(self) -> dict[str, float]:
-    """Empty where there was no step."""
-    return (
-      {n: s / self.steps for n, s in self.sums.items()} if self.steps else {}
-    )
-
-  def since(self, earlier: "Totals") -> "Totals":
-    """What came after `earlier`."""
-    sums = {n: s - earlier.sums.get(n, 0.0) for n, s in self.sums.items()}
-    return Totals(self.steps - earlier.steps, sums)
 
 
 class Trainer(orbit.StandardTrainer):

@@ -7,7 +7,8 @@ import tensorflow as tf
 from deeplab2.stateless_random import uniform
 from deeplab2.training import checkpoints, gradients, optimizers
 from deeplab2.training import fake_architecture as fake
-from deeplab2.training.trainer import StepOptions, Totals, Trainer
+from deeplab2.training.totals import Totals
+from deeplab2.training.trainer import StepOptions, Trainer
 from deeplab2.training.weight_average import WeightAverage
 
 BATCH_SIZE = 4

@@ -14,7 +14,7 @@ from deeplab2.config.scaling import images_a_step
 from deeplab2.training import nonfinite, progress
 from deeplab2.training.memory import memory_in_use
 from deeplab2.training.tally import Tally
-from deeplab2.training.trainer import Totals
+from deeplab2.training.totals import Totals
 
 
 class RunInterruptedError(Exception):

@@ -3,7 +3,7 @@ import pytest
 from deeplab2.training import fake_architecture as fake
 from deeplab2.training.nonfinite import NonFiniteError
 from deeplab2.training.tally import Tally
-from deeplab2.training.trainer import Totals
+from deeplab2.training.totals import Totals
 from deeplab2.training.training_loop import RunInterruptedError, TrainingLoop
 
 
