@@ -103,14 +103,18 @@ def test_parameters_have_the_shapes_of_the_checkpoint():
   }
 
 
-def test_averages_move_by_one_minus_momentum_in_training_only():
-  layer = BatchNorm(NORM, axes=(0, 2))
+@pytest.mark.parametrize("axes", [(-1,), (0, 2)])
+def test_averages_move_by_one_minus_momentum_in_training_only(axes):
+  layer = BatchNorm(NORM, axes=axes)
   x = _sample()
   layer(x)
   np.testing.assert_array_equal(layer.moving_mean, 0)
   layer(x, training=True)
-  mean = x.mean(axis=(1, 3, 4), keepdims=True)
-  variance = x.var(axis=(1, 3, 4), keepdims=True)
+  reduced = tuple(i for i in range(5) if i not in {a % 5 for a in axes})
+  shape = layer.moving_mean.shape
+  mean, variance = (
+    f(x, axis=reduced).reshape(shape) for f in (np.mean, np.var)
+  )
   np.testing.assert_allclose(layer.moving_mean, 0.1 * mean, rtol=1e-5)
   np.testing.assert_allclose(
     layer.moving_variance, 0.9 + 0.1 * variance, rtol=1e-5
