@@ -17,8 +17,9 @@ help:
 	@echo "make protos  compile the .proto files again"
 	@echo "make clean   remove what these targets made"
 
+# By file, because what a module's tests share is made once in each process.
 test: $(READY)
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 # Interrupted, it goes on where it was when run again.
 demo: $(READY)

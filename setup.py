@@ -37,6 +37,7 @@ EXTRAS = {
     "codespell>=2.3",
     "hypothesis>=6.100,<7",
     "pytest>=8.2",
+    "pytest-xdist>=3.6,<4",
     "ruff>=0.17,<0.18",
   ],
 }
