@@ -20,6 +20,7 @@ class CheckpointContents:
   Attributes:
     prefix: of its files.
     shapes: name -> shape, of all arrays.
+    dtypes: name -> what NumPy calls the type of its entries, of all arrays.
   """
 
   def __init__(self, prefix: str):
@@ -38,6 +39,10 @@ class CheckpointContents:
     self.shapes = {
       name: tuple(shape)
       for name, shape in self._reader.get_variable_to_shape_map().items()
+    }
+    self.dtypes = {
+      name: dtype.name
+      for name, dtype in self._reader.get_variable_to_dtype_map().items()
     }
 
   def read(self, names: Iterable[str]) -> dict[str, np.ndarray]:

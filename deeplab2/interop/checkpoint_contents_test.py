@@ -40,6 +40,7 @@ def change(path, edit):
 def test_shapes_and_arrays(prefix):
   contents = CheckpointContents(prefix)
   assert contents.shapes == {"a": (997,), "b": (2, 3)}
+  assert contents.dtypes == {"a": "float32", "b": "int64"}
   for name, array in contents.read(ARRAYS).items():
     np.testing.assert_array_equal(array, ARRAYS[name])
     assert array.dtype == ARRAYS[name].dtype

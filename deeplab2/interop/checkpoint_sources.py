@@ -46,7 +46,12 @@ def open_checkpoint(path: str) -> Iterator[str]:
     yield path
     return
   with tempfile.TemporaryDirectory(prefix="deeplab2-checkpoint-") as folder:
-    yield _extracted(path, folder)
+    try:
+      yield _extracted(path, folder)
+    except UnreadableCheckpointError as error:
+      # Its folder is gone when somebody reads the message.
+      inside = re.sub(rf"{re.escape(folder)}/\d+/", "", str(error))
+      raise UnreadableCheckpointError(f"{path}: {inside}") from error
 
 
 def located(path: str) -> str:

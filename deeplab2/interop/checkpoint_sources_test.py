@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deeplab2.interop.checkpoint_contents import CheckpointContents
 from deeplab2.interop.checkpoint_sources import (
   checkpoint_steps,
   open_checkpoint,
@@ -137,6 +138,18 @@ def test_checkpoints_in_two_folders_are_an_error(folder, tmp_path):
     open_checkpoint(path),
   ):
     pass
+
+
+def test_a_broken_checkpoint_in_an_archive_is_named_with_it(folder, tmp_path):
+  write(folder / "ckpt-1")
+  index = folder / "ckpt-1.index"
+  index.write_bytes(index.read_bytes()[:40])
+  path = archive(tmp_path / "zoo.tar.gz", folder)
+  with pytest.raises(ValueError) as error, open_checkpoint(path) as prefix:
+    CheckpointContents(prefix)
+  assert str(error.value).startswith(
+    f"{path}: checkpoint ckpt-1.index: cut short or garbled"
+  )
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.9])

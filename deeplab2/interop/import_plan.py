@@ -48,13 +48,13 @@ class ClassRows(NamedTuple):
 class Exceptions:
   """Where the rule "every variable from the array of its name" does not hold.
 
-  All are patterns, matched at the beginning of a path of the model, those of
-  `unused` of a name in the file.
+  All are patterns of beginnings: of paths of the model, or of names in the
+  file, as the lists of what is amiss have them.
 
   Attributes:
-    afresh: keep the values they have, whatever the file holds.
+    afresh: keep the values they have, whatever the file holds; paths only.
     missing: may be missing in the file, and then keep their values.
-    unused: may be in the file without being of the model.
+    unused: may be in the file without being of the model; names only.
   """
 
   afresh: tuple[str, ...] = ()
@@ -186,8 +186,10 @@ class _Planner:
     if self.pretrained and path not in self.model.backbone:
       return "afresh", NOT_PRETRAINED
     if found is None:
-      allowed = matches(path, self.exceptions.missing)
-      return ("afresh", AS_ASKED) if allowed else ("missing", name or path)
+      name = name or path
+      patterns = self.exceptions.missing
+      allowed = matches(path, patterns) or matches(name, patterns)
+      return ("afresh", AS_ASKED) if allowed else ("missing", name)
     if self._may_differ(path, wanted, found):
       return "afresh", NEW_CLASSES
     if found != wanted:

@@ -1,8 +1,11 @@
 """An import plan for people: a table of counts, and lists of what is amiss."""
 
+import itertools
+import re
 from collections.abc import Iterable
 
 from deeplab2.interop.import_plan import NEW_CLASSES, ImportPlan, Misfit
+from deeplab2.interop.original_keys import SUFFIX
 
 _LIMIT = 50  # lines of a list
 _FEW = 6  # layers that a line lists one by one
@@ -41,6 +44,43 @@ def listings(plan: ImportPlan) -> str:
       sorted(map(_misfit_line, plan.misshapen.values())),
     )
   )
+
+
+def advice(plan: ImportPlan) -> str:
+  """What to do about the `listings`, with patterns that fit them."""
+  lines = []
+  if plan.missing:
+    lines.append(
+      "To start what is missing afresh, if that is meant: "
+      f"--allow_missing='{_pattern(plan.missing.values())}' "
+      "(in a config, initial_checkpoint_allow_missing)."
+    )
+  if plan.unused:
+    lines.append(
+      "To leave in the file what is unexpected, if that is meant: "
+      f"--allow_unused='{_pattern(plan.unused)}' "
+      "(in a config, initial_checkpoint_allow_unused)."
+    )
+  if plan.misshapen:
+    lines.append(
+      "Nothing allows another shape: take the config that the checkpoint was "
+      "trained with."
+    )
+  return "".join(f"\n{line}" for line in lines)
+
+
+def _pattern(names: Iterable[str]) -> str:
+  """What names begin with: one that is alone, or the folder of them all.
+
+  Where they have none in common, that of the first.
+  """
+  names = sorted(name.removesuffix(SUFFIX) for name in names)
+  if len(names) == 1:
+    return re.escape(names[0])
+  levels = zip(*(name.split("/") for name in names), strict=False)
+  shared = itertools.takewhile(lambda level: len(set(level)) == 1, levels)
+  folders = [level[0] for level in shared] or names[0].split("/")[:1]
+  return re.escape("/".join(folders)) + "/"
 
 
 def _misfit_line(misfit: Misfit) -> str:

@@ -1,5 +1,10 @@
 from deeplab2.interop.import_plan import ModelLayout, plan_import
-from deeplab2.interop.import_report import afresh_lines, listings, table
+from deeplab2.interop.import_report import (
+  advice,
+  afresh_lines,
+  listings,
+  table,
+)
 
 SHAPES = {
   "encoder/stem/conv/kernel": (3, 5),
@@ -48,6 +53,33 @@ def test_all_that_is_amiss_is_listed():
     " (transposed?)"
   )
   assert listings(plan_import(MODEL, FILE)) == ""
+
+
+def test_advice_names_the_flags_with_patterns_that_fit():
+  file = FILE | {
+    "model/encoder/stem/conv/kernel": (5, 3),
+    "model/alien/a.b/kernel": (1,),
+    "model/alien/a.b/bias": (1,),
+  }
+  del file["model/head/conv/bias"]
+  plan = plan_import(MODEL, file)
+  assert advice(plan).splitlines() == [
+    "",
+    "To start what is missing afresh, if that is meant: "
+    "--allow_missing='model/head/conv/bias' "
+    "(in a config, initial_checkpoint_allow_missing).",
+    "To leave in the file what is unexpected, if that is meant: "
+    "--allow_unused='model/alien/a\\.b/' "
+    "(in a config, initial_checkpoint_allow_unused).",
+    "Nothing allows another shape: take the config that the checkpoint was "
+    "trained with.",
+  ]
+  assert advice(plan_import(MODEL, FILE)) == ""
+
+
+def test_advice_without_a_folder_in_common_begins_with_the_first():
+  file = FILE | {"zebra/kernel": (1,), "alien/kernel": (1,)}
+  assert "--allow_unused='alien/'" in advice(plan_import(MODEL, file))
 
 
 def test_long_lists_are_cut():

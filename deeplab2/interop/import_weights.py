@@ -1,5 +1,6 @@
 """Weights of a checkpoint, ours or the original library's, into a model."""
 
+import collections
 import dataclasses
 from typing import Any
 
@@ -14,20 +15,26 @@ from deeplab2.interop.import_plan import (
   ModelLayout,
   plan_import,
 )
-from deeplab2.interop.import_report import afresh_lines, listings, table
+from deeplab2.interop.import_report import (
+  advice,
+  afresh_lines,
+  listings,
+  table,
+)
 from deeplab2.interop.key_layouts import EMA, GLOBAL_STEP, OUR_AVERAGES
 from deeplab2.interop.original_keys import SUFFIX
 from deeplab2.layers.variable_paths import variables_by_path
 
+_FLOATS = ("float32", "float64", "float16", "bfloat16")
 _STEPS = (GLOBAL_STEP, GLOBAL_STEP + SUFFIX)
 
 
 class UnexplainedError(ValueError):
   """A checkpoint does not fit; `plan` says how."""
 
-  def __init__(self, source: str, plan: ImportPlan):
+  def __init__(self, source: str, plan: ImportPlan, advice: str = ""):
     super().__init__(
-      f"checkpoint {source}: does not fit the model." + listings(plan)
+      f"checkpoint {source}: does not fit the model.{listings(plan)}{advice}"
     )
     self.plan = plan
 
@@ -41,12 +48,14 @@ class Imported:
     plan: what became of each variable and each array.
     step: the training step that the file says it is of, or None.
     carried: axis of classes -> number of rows that were carried over.
+    cast: type of entries in the file, if not float32 -> number of arrays.
   """
 
   source: str
   plan: ImportPlan
   step: int | None
   carried: dict[str, int]
+  cast: dict[str, int]
 
   def lines(self) -> list[str]:
     """What is worth a printed line: all that did not simply fit."""
@@ -56,6 +65,8 @@ class Imported:
     if self.carried:
       counts = [f"{n} of {axis}" for axis, n in self.carried.items()]
       lines.append(f"Rows carried over by name: {', '.join(counts)}.")
+    for dtype, count in self.cast.items():
+      lines.append(f"Cast to float32: {count} arrays of {dtype}.")
     if self.plan.allowed:
       lines.append(f"Left in the file: {', '.join(self.plan.allowed)}.")
     return lines
@@ -104,9 +115,10 @@ def import_weights(
     )
     source = str(path) if is_archive(path) else prefix
     if plan.unexplained:
-      raise UnexplainedError(source, plan)
+      raise UnexplainedError(source, plan, "" if whole else advice(plan))
+    cast = _cast(source, contents, plan)
     carried = _assign(model, contents, plan, carry_over)
-    return Imported(source, plan, step_of(contents), carried)
+    return Imported(source, plan, step_of(contents), carried, cast)
 
 
 def _of_these_weights(shapes, weights: str | None, prefix: str):
@@ -160,6 +172,25 @@ def _with_statistics(variables, trainable: set[str]) -> frozenset[str]:
   """Trainable variables, and moving averages of the layers they are of."""
   layers = {path.rpartition("/")[0] for path in trainable}
   return frozenset(p for p in variables if p.rpartition("/")[0] in layers)
+
+
+def _cast(source: str, contents, plan: ImportPlan) -> dict[str, int]:
+  """Type -> number of arrays to assign that have it, where not float32.
+
+  Raises:
+    ValueError: there is one of something else than real numbers.
+  """
+  counts = collections.Counter()
+  names = [*plan.assigned.values(), *(r.name for r in plan.by_class.values())]
+  for name in names:
+    dtype = contents.dtypes[name]
+    if dtype not in _FLOATS:
+      raise ValueError(
+        f"checkpoint {source}: expected weights of one of {list(_FLOATS)}; got "
+        f"{dtype} at {name}."
+      )
+    counts[dtype] += dtype != "float32"
+  return dict(+counts)
 
 
 def _assign(model, contents, plan: ImportPlan, carry_over) -> dict[str, int]:

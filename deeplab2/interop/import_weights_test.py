@@ -1,5 +1,6 @@
 """Files of either library into a small network, whole, partial and broken."""
 
+import re
 import tarfile
 
 import numpy as np
@@ -65,6 +66,36 @@ def test_every_bit_arrives(tmp_path, source, target, layout):
   assert done.step is None
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_other_precisions_are_cast(tmp_path, source, target, dtype):
+  arrays = {
+    name: tf.cast(value, dtype)
+    for name, value in arrays_of(source, ORIGINAL).items()
+  }
+  done = import_weights(target, write(tmp_path / "ckpt-1", arrays))
+  for path, value in values_of(source).items():
+    rounded = tf.cast(tf.cast(value, dtype), tf.float32)
+    np.testing.assert_array_equal(values_of(target)[path], rounded)
+  count = len(source.variables)
+  assert done.lines() == [f"Cast to float32: {count} arrays of {dtype}."]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "string", "complex64"])
+def test_what_is_no_real_number_is_refused(tmp_path, source, target, dtype):
+  before = values_of(target)
+  arrays = arrays_of(source, ORIGINAL)
+  name = ORIGINAL.name_of(f"{FINAL}bias")
+  arrays[name] = tf.zeros(arrays[name].shape, tf.as_dtype(dtype))
+  prefix = write(tmp_path / "ckpt-1", arrays)
+  with pytest.raises(ValueError) as error:
+    import_weights(target, prefix)
+  assert str(error.value) == (
+    f"checkpoint {prefix}: expected weights of one of ['float32', 'float64', "
+    f"'float16', 'bfloat16']; got {dtype} at {name}."
+  )
+  assert_equal(values_of(target), before)
+
+
 def test_slots_and_counters_are_passed_over(tmp_path, source, target):
   arrays = arrays_of(source, ORIGINAL)
   kernel = ORIGINAL.name_of(f"{STEM}conv/kernel").removesuffix(SUFFIX)
@@ -122,7 +153,7 @@ def test_a_backbone_has_to_be_whole(tmp_path, source, target):
   arrays = {n: a for n, a in arrays.items() if "_stem" in n and n != lost}
   with pytest.raises(UnexplainedError) as error:
     import_weights(target, write(tmp_path / "ckpt-1", arrays))
-  assert str(error.value).endswith(f"Missing in the file (1):\n  {lost}")
+  assert f"\nMissing in the file (1):\n  {lost}\n" in str(error.value)
 
 
 @pytest.mark.parametrize("fault", ["missing", "foreign", "transposed"])
@@ -145,6 +176,20 @@ def test_nothing_is_assigned_unless_everything_fits(
   assert ("(transposed?)" in str(error.value)) == (fault == "transposed")
   assert error.value.plan.unexplained
   assert_equal(values_of(target), before)
+
+
+def test_the_pattern_that_the_error_names_lets_it_go_on(
+  tmp_path, source, target
+):
+  before = values_of(target)
+  arrays = arrays_of(source, ORIGINAL)
+  del arrays[ORIGINAL.name_of(f"{STEM}conv/kernel")]
+  prefix = write(tmp_path / "ckpt-1", arrays)
+  with pytest.raises(UnexplainedError) as error:
+    import_weights(target, prefix)
+  (pattern,) = re.findall("--allow_missing='(.*)'", str(error.value))
+  import_weights(target, prefix, Exceptions(missing=(pattern,)))
+  assert_equal(values_of(target), before, f"{STEM}conv/kernel")
 
 
 def test_patterns_let_it_go_on(tmp_path, source, target):
