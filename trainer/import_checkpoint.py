@@ -38,14 +38,14 @@ flags.DEFINE_string(
 flags.DEFINE_multi_string(
   "allow_missing",
   [],
-  "Regular expression for the beginnings of variables' paths, such as "
-  "semantic_decoder/, that the file may lack. May be given many times.",
+  "Regular expression for the beginnings of names, such as semantic_decoder/, "
+  "that the file may lack. May be given many times.",
 )
 flags.DEFINE_multi_string(
   "allow_unused",
   [],
-  "Regular expression for the beginnings of names in the file that may be left "
-  "there. May be given many times.",
+  "Regular expression for the beginnings of names, such as classifier/, that "
+  "may be left in the file. May be given many times.",
 )
 
 

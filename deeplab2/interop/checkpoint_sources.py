@@ -64,19 +64,35 @@ def resolve(path: str, log: Callable = print) -> str:
   """A checkpoint's prefix, of a prefix or of a folder with checkpoints.
 
   In a folder, that is the one which its `checkpoint` file names, else the one
-  of the highest step, else the only one. One that is cut short or garbled is
-  passed over where there is an older one; `log` gets a line that says so.
+  of the highest step, else the only one. One that is not there is passed over,
+  and one that is cut short or garbled where there is an older one; `log` gets a
+  line that says so.
 
   Raises:
     ValueError: there is none, or one cannot tell which.
   """
   path = str(path).removesuffix(".index")
   if tf.io.gfile.isdir(path):
-    newest = tf.train.latest_checkpoint(path) or _newest(path)
-    return _newest_whole(newest, log)
+    return _newest_whole(_listed(path, log) or _newest(path), log)
   if tf.io.gfile.exists(f"{path}.index"):
     return path
   raise _nothing_at(path)
+
+
+def _listed(folder: str, log: Callable) -> str | None:
+  """The checkpoint that a folder's `checkpoint` file names, if it is there."""
+  try:
+    state = tf.train.get_checkpoint_state(folder)
+  except ValueError:  # empty, or not text
+    state = None
+  prefix = state.model_checkpoint_path if state else ""
+  if prefix and not tf.io.gfile.exists(f"{prefix}.index"):
+    log(
+      f"Passed over checkpoint {prefix}, which {folder}/checkpoint names: it is"
+      " not there."
+    )
+    return None
+  return prefix or None
 
 
 def _newest_whole(newest: str, log: Callable) -> str:
@@ -189,9 +205,11 @@ def _extract(path: str, folder: str) -> dict[str, str]:
         with open(os.path.join(found[inside], name), "wb") as target:
           shutil.copyfileobj(archive.extractfile(member), target)
   except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    # Of a file that is no archive, it has a line for each format that failed.
+    reason = str(error).partition("\n")[0].rstrip(":")
     raise ValueError(
       f"{path}: expected a whole .tar or .tar.gz; it cannot be read to its "
-      f"end: {error}."
+      f"end: {reason}."
     ) from error
   return {
     inside: on_disk for inside, on_disk in found.items() if _has_index(on_disk)

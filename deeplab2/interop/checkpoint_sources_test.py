@@ -62,6 +62,18 @@ def test_without_a_list_it_stands_for_the_highest_step(folder):
 def test_a_list_that_points_elsewhere_does_not_count(folder):
   prefix = write(folder / "ckpt-9")
   (folder / "checkpoint").write_text('model_checkpoint_path: "/gone/ckpt-1"\n')
+  lines = []
+  assert resolve(folder, lines.append) == prefix
+  assert lines == [
+    f"Passed over checkpoint /gone/ckpt-1, which {folder}/checkpoint names: it "
+    "is not there."
+  ]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"no list"])
+def test_a_list_that_is_none_does_not_count(folder, content):
+  prefix = write(folder / "ckpt-9")
+  (folder / "checkpoint").write_bytes(content)
   assert resolve(folder) == prefix
 
 
@@ -124,6 +136,17 @@ def test_an_archive_of_something_else_is_an_error(tmp_path):
   assert str(error.value) == (
     f"{path}: expected an archive with a checkpoint, files such as "
     "ckpt-100.index and ckpt-100.data-00000-of-00001; found none in it."
+  )
+
+
+def test_a_text_that_is_called_an_archive_is_an_error(tmp_path):
+  path = tmp_path / "notes.tar.gz"
+  path.write_text("not an archive\n" * 99)
+  with pytest.raises(ValueError) as error, open_checkpoint(path):
+    pass
+  assert str(error.value) == (
+    f"{path}: expected a whole .tar or .tar.gz; it cannot be read to its end: "
+    "file could not be opened successfully."
   )
 
 

@@ -61,6 +61,17 @@ class Exceptions:
   missing: tuple[str, ...] = ()
   unused: tuple[str, ...] = ()
 
+  def __post_init__(self):
+    for kind, patterns in dataclasses.asdict(self).items():
+      for pattern in patterns:
+        try:
+          re.compile(pattern)
+        except re.error as error:
+          raise ValueError(
+            f"what may be {kind}: expected a regular expression, such as "
+            f"'semantic_decoder/'; got '{pattern}', {error}."
+          ) from error
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImportPlan:

@@ -113,3 +113,23 @@ def test_patterns_explain(field):
     assert plan.allowed == ("model/head/other",)
   else:
     assert plan.afresh == {"head/kernel": AS_ASKED, "head/bias": AS_ASKED}
+
+
+def test_what_may_be_missing_is_said_in_names_of_either_side():
+  file = dict(FILE)
+  del file["model/head/bias"]
+  for pattern in ("head/", "model/head/bias"):
+    plan = plan_import(MODEL, file, Exceptions(missing=(pattern,)))
+    assert fates(plan)["head/bias"] == "afresh"
+  plan = plan_import(MODEL, file, Exceptions(missing=("bias",)))
+  assert fates(plan)["head/bias"] == "missing"
+
+
+def test_a_pattern_that_is_none_is_told():
+  with pytest.raises(ValueError) as error:
+    Exceptions(unused=("model/", "encoder/(["))
+  assert str(error.value) == (
+    "what may be unused: expected a regular expression, such as "
+    "'semantic_decoder/'; got 'encoder/([', unterminated character set at "
+    "position 9."
+  )

@@ -50,13 +50,13 @@ def import_checkpoint(
     ValueError: there is no checkpoint, it is broken or does not fit, or there
       is one at the output already.
   """
-  located(checkpoint_path)
-  architecture = build(experiment)
+  checkpoint_path = located(checkpoint_path)
   options = experiment.model_options
   exceptions = Exceptions(
     missing=(*options.initial_checkpoint_allow_missing, *allow_missing),
     unused=(*options.initial_checkpoint_allow_unused, *allow_unused),
   )
+  architecture = build(experiment)
   carry_over = class_carry_over(options, architecture.dataset)
   try:
     done = import_weights(
