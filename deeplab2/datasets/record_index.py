@@ -94,7 +94,8 @@ class RecordIndex:
       raise ValueError(f"{self.where(number)}: {self.damage[number]}")
     length = int(self.lengths[number])
     try:
-      with open(self.files[self.file_ids[number]], "rb") as file:
+      path = self.files[self.file_ids[number]]
+      with open(path, "rb", opener=_open_at_once) as file:
         file.seek(int(self.offsets[number]))
         data = file.read(length)
         footer = file.read(FOOTER.size)
@@ -134,6 +135,11 @@ class RecordIndex:
     return f"{text} {others} more places are damaged." if others else text
 
 
+def _open_at_once(path: str, flags: int) -> int:
+  """Opens a file; a pipe that has taken its place must stop nobody."""
+  return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def matching_files(patterns: str | Sequence[str]) -> tuple[str, ...]:
   """Sorted distinct files; each pattern must match at least one."""
   patterns = [patterns] if isinstance(patterns, str) else list(patterns)
@@ -141,13 +147,14 @@ def matching_files(patterns: str | Sequence[str]) -> tuple[str, ...]:
     raise ValueError("file_pattern: expected at least one pattern; got none.")
   files = set()
   for pattern in patterns:
-    matches = glob.glob(os.path.expanduser(pattern))
-    matches = [match for match in matches if not os.path.isdir(match)]
+    found = glob.glob(os.path.expanduser(pattern))
+    matches = [match for match in found if not os.path.isdir(match)]
     if not matches:
+      what = "only folders match" if found else "nothing matches"
       raise ValueError(
         f"file_pattern: expected TFRecord files, such as "
         f"records/train-*.tfrecord (data/build_coco_data.py writes them); "
-        f"nothing matches {pattern!r}."
+        f"{what} {pattern!r}."
       )
     files.update(matches)
   return tuple(sorted(files))

@@ -144,6 +144,14 @@ def test_a_file_that_vanished_is_named(folder):
   )
 
 
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder):
+  index = RecordIndex.from_patterns(str(folder / "c.tfrecord"))
+  (folder / "c.tfrecord").unlink()
+  os.mkfifo(folder / "c.tfrecord")
+  with pytest.raises(ValueError, match=r"c\.tfrecord, record 0: "):
+    index.read(0)
+
+
 def test_patterns_without_files_or_records(folder):
   missing = str(folder / "train*")
   assert _error_of(missing) == (
@@ -155,7 +163,7 @@ def test_patterns_without_files_or_records(folder):
     "file_pattern: expected at least one pattern; got none."
   )
   (folder / "train2017").mkdir()
-  assert _error_of(missing).endswith(f"nothing matches {missing!r}.")
+  assert _error_of(missing).endswith(f"only folders match {missing!r}.")
   empty = str(folder / "a.tfrecord")
   assert _error_of(empty) == (
     f"file_pattern: the files hold no record; got {empty}."

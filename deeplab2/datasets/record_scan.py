@@ -6,6 +6,7 @@ records behind it, so the next header that agrees with its checksum is searched.
 """
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -34,6 +35,9 @@ def scan_records(path: str) -> Iterator[Span]:
     ValueError: the file cannot be read; names it.
   """
   try:
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # it may never open
+      raise ValueError(f"{path}: expected a file; got a pipe or a device.")
     with open(path, "rb", buffering=0) as file:
       yield from _scan(file, os.fstat(file.fileno()).st_size)
   except OSError as error:

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
   with pytest.raises(ValueError) as caught:
     list(scan_records(str(tmp_path)))
   assert str(caught.value) == f"{tmp_path}: cannot be read: Is a directory."
+
+
+def test_a_pipe_is_named_and_not_waited_for(tmp_path):
+  pipe = str(tmp_path / "pipe")
+  os.mkfifo(pipe)
+  with pytest.raises(ValueError) as caught:
+    list(scan_records(pipe))
+  assert (
+    str(caught.value) == f"{pipe}: expected a file; got a pipe or a device."
+  )
