@@ -15,6 +15,7 @@ from deeplab2.backend import backend, compiled, differentiated
 from deeplab2.benchmark import scenes
 from deeplab2.benchmark.jobs import XLA, Job
 from deeplab2.input.pipeline import train_batches
+from deeplab2.layers.settled import settled_variables
 from deeplab2.losses import matching
 from deeplab2.structures import Targets
 
@@ -33,7 +34,8 @@ def network(architecture, experiment, job: Job) -> Subject:
   model = architecture.model
 
   def predict(image):
-    return model(image, training=False, auxiliary=False)
+    with settled_variables():
+      return model(image, training=False, auxiliary=False)
 
   images = _on_backend(scenes.random_images(job.batch, job.size))
   function = compiled(predict, model, jit_compile=job.mode == XLA)
@@ -48,7 +50,8 @@ def prediction(architecture, experiment, job: Job) -> Subject:
   size = (job.size, job.size)
 
   def predict(image):
-    found = architecture.model(image, training=False, auxiliary=False)
+    with settled_variables():
+      found = architecture.model(image, training=False, auxiliary=False)
     return architecture.postprocess(found, size).panoptic
 
   images = _on_backend(scenes.random_images(job.batch, job.size))

@@ -40,7 +40,7 @@ def image_function(
 ) -> WholeImage | HostedImage:
   """What predicts an image on the backend that computes."""
   if keras.backend.backend() == "tensorflow":
-    return WholeImage(architecture, fit)
+    return WholeImage(architecture, fit, settled=True)
   return HostedImage(architecture, fit)
 
 

@@ -6,11 +6,13 @@ is what was tried.
 Letters: b batch, h w height and width of the image, H W of what the model sees.
 """
 
+import contextlib
 from collections.abc import Mapping
 
 import tensorflow as tf
 
 from deeplab2.inference.preprocessing import Fitted, InputFit
+from deeplab2.layers.settled import settled_variables
 from deeplab2.models import MetaArchitecture
 from deeplab2.structures import MaskPrediction, PanopticPrediction
 
@@ -30,7 +32,11 @@ class WholeImage(tf.Module):
   """
 
   def __init__(
-    self, architecture: MetaArchitecture, fit: InputFit, raw_outputs=False
+    self,
+    architecture: MetaArchitecture,
+    fit: InputFit,
+    raw_outputs=False,
+    settled=False,
   ):
     """Wraps a built model.
 
@@ -40,10 +46,13 @@ class WholeImage(tf.Module):
       raw_outputs: also return the logits and features of the model, and the
         class probabilities of the auxiliary branch at the image's size (which
         take h * w * classes floats).
+      settled: compute what depends on variables alone once, see `settled`; it
+        cannot be saved then.
     """
     super().__init__(name="whole_image")
     self.model_variables = [v.value for v in architecture.model.variables]
     self.compute = _output_function(architecture, fit, raw_outputs)
+    self._variables = settled_variables if settled else contextlib.nullcontext
 
   @tf.function(input_signature=[_IMAGE])
   def __call__(self, input_tensor):
@@ -53,7 +62,8 @@ class WholeImage(tf.Module):
   @tf.function(input_signature=[_IMAGES])
   def batch(self, input_tensor):
     """Maps of images of one size, b h w 3 uint8 -> name -> b h w."""
-    return self.compute(input_tensor)
+    with self._variables():
+      return self.compute(input_tensor)
 
 
 def _output_function(architecture, fit, raw_outputs):

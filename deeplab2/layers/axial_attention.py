@@ -16,6 +16,7 @@ from deeplab2.layers.relative_position import (
   over_distances,
   over_keys,
 )
+from deeplab2.layers.settled import settled
 
 HEIGHT, WIDTH = 1, 2  # axes of b h w c
 
@@ -95,9 +96,10 @@ class AxialAttention(Composite):
     if norm.uses_batch(training):
       qkv = norm(ops.matmul(flat, self.qkv_kernel), training=training)
     else:
-      scale, shift = norm.scale_and_shift()
-      kernel = ops.cast(self.qkv_kernel * scale, self.compute_dtype)
-      qkv = ops.matmul(flat, kernel) + ops.cast(shift, self.compute_dtype)
+      kernel, bias = settled(
+        lambda: norm.folded_into(self.qkv_kernel, self.compute_dtype)
+      )
+      qkv = ops.matmul(flat, kernel) + bias
     return ops.split(qkv, [self.key_depth, 2 * self.key_depth], axis=-1)
 
   def _logits(self, query, key, length, training):

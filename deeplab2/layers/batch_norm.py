@@ -135,6 +135,15 @@ class BatchNorm(keras.layers.Layer):
     scale = self.gamma * deviation
     return scale, self.beta - self.moving_mean * scale
 
+  def folded_into(self, kernel, dtype):
+    """A kernel and a bias that do what `kernel` and the layer do, in `dtype`.
+
+    A normalization by moving averages is a factor and a shift for each channel:
+    the factor goes into the kernel, and the shift is the bias.
+    """
+    scale, shift = self.scale_and_shift()
+    return ops.cast(kernel * scale, dtype), ops.cast(shift, dtype)
+
   def _normalize(self, x):
     norm = self.norm
     shared = norm.synchronized and batch_statistics.has_replicas()

@@ -10,26 +10,28 @@ from keras import ops
 from deeplab2.layers.atrous_convolution import AtrousConv2D
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
 from deeplab2.layers.composite import Composite
+from deeplab2.layers.settled import settled
 
 
 def normalized(convolution, batch_norm: BatchNorm, x, training):
   """`batch_norm(convolution(x))`, of a convolution without bias.
 
-  A normalization by moving averages is a factor and a shift for each channel:
-  the factor goes into the kernel, which has fewer numbers than the features,
-  and what is left is the bias of the convolution.
+  A normalization by moving averages goes into the kernel, which has fewer
+  numbers than the features, and the bias of the convolution.
   """
   if not batch_norm.built:
     convolution.build(x.shape)
     batch_norm.build((None, convolution.filters))
   dtype = convolution.compute_dtype
-  x, kernel = ops.cast(x, dtype), convolution.kernel
+  x = ops.cast(x, dtype)
   if batch_norm.uses_batch(training):
-    x = convolution.convolution_op(x, ops.cast(kernel, dtype))
+    x = convolution.convolution_op(x, ops.cast(convolution.kernel, dtype))
     return batch_norm(x, training=training)
-  scale, shift = batch_norm.scale_and_shift()
-  x = convolution.convolution_op(x, ops.cast(kernel * scale, dtype))
-  return ops.cast(x + ops.cast(shift, dtype), batch_norm.compute_dtype)
+  kernel, bias = settled(
+    lambda: batch_norm.folded_into(convolution.kernel, dtype)
+  )
+  x = convolution.convolution_op(x, kernel) + bias
+  return ops.cast(x, batch_norm.compute_dtype)
 
 
 class ConvNorm(Composite):
