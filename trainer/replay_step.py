@@ -40,7 +40,7 @@ def main(args):
     saved.batch,
     saved.step,
     seed=saved.seed,
-    batch_size=len(saved.batch.name),
+    micro_batches=saved.micro_batches,
   )
   print(f"step {saved.step}, images {', '.join(saved.names)}")
   print(replay.table(found))

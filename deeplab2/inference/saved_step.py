@@ -19,12 +19,14 @@ class SavedStep:
     batch: of the step.
     step: its number.
     seed: of the run.
+    micro_batches: batches that made the step; `batch` is all of them.
   """
 
   architecture: MetaArchitecture
   batch: Batch
   step: int
   seed: int
+  micro_batches: int
 
   @property
   def names(self) -> list[str]:
@@ -46,9 +48,11 @@ def load_saved_step(folder: str) -> SavedStep:
     )
   batch = nonfinite.load_batch(os.path.join(folder, nonfinite.BATCH))
   trained = load_trained_model(os.path.join(folder, f"ckpt-{steps[-1]}"))
+  options = trained.experiment.trainer_options
   return SavedStep(
     trained.architecture,
     batch,
     steps[-1],
-    trained.experiment.trainer_options.seed,
+    options.seed,
+    options.gradient_accumulation_steps,
   )

@@ -74,13 +74,14 @@ class BlackBox:
 
   def _examine(self, batch, step: int) -> list[str]:
     """Looks for the first bad number; says why where it cannot."""
+    options = self._experiment.trainer_options
     try:
       found = replay.replay_step(
         self._architecture,
         batch,
         step,
-        seed=self._experiment.trainer_options.seed,
-        batch_size=len(batch.name),
+        seed=options.seed,
+        micro_batches=options.gradient_accumulation_steps,
       )
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
       reason = str(error).strip().splitlines()[0]

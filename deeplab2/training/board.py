@@ -14,14 +14,15 @@ class Board:
   def __init__(self, directory: str):
     self._directory = directory
     self._writer = None
+    self._begin: int | None = None
 
   def begin_at(self, step: int) -> None:
-    """Forgets what earlier sessions wrote at `step` and later.
+    """Lets this session's values replace those of `step` and later.
 
-    Nothing is forgotten once this session has written itself.
+    What earlier sessions wrote there is forgotten with the first value of this
+    one, so that a session which comes to none takes nothing away.
     """
-    if self._writer is None:
-      event_files.forget_from(self._directory, step)
+    self._begin = step if self._begin is None else min(self._begin, step)
 
   def scalars(self, step: int, values: Mapping[str, float]) -> None:
     """Adds a point to each curve; they are on disk when this returns.
@@ -46,10 +47,12 @@ class Board:
     """Lets go of the file; another is begun with the next value."""
     if self._writer is not None:
       self._writer.close()
-      self._writer = None
+      self._writer = self._begin = None
 
   def _opened(self):
     """The writer; its file appears with the first value."""
     if self._writer is None:
+      if self._begin is not None:
+        event_files.forget_from(self._directory, self._begin)
       self._writer = tf.summary.create_file_writer(self._directory)
     return self._writer

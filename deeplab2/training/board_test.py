@@ -36,3 +36,19 @@ def test_a_picture_is_on_disk_as_it_was(tmp_path):
 def test_nothing_to_say_makes_no_file(tmp_path):
   Board(str(tmp_path / "train"))
   assert not (tmp_path / "train").exists()
+
+
+def test_a_session_that_writes_nothing_takes_nothing_away(tmp_path):
+  board = Board(str(tmp_path))
+  for step in (1, 2, 3):
+    board.scalars(step, {"loss": step})
+  Board(str(tmp_path)).begin_at(2)
+  assert len(read(tmp_path)) == 3
+  later = Board(str(tmp_path))
+  later.begin_at(3)
+  later.begin_at(2)
+  later.scalars(2, {"loss": 0.0})
+  later.begin_at(1)
+  later.scalars(4, {"loss": 0.0})
+  found = {step: float(value) for (_, step), value in read(tmp_path).items()}
+  assert found == {1: 1.0, 2: 0.0, 4: 0.0}

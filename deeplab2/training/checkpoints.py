@@ -64,9 +64,12 @@ def save(
   progress: Mapping[str, np.ndarray] | None = None,
 ) -> None:
   """Writes the present values of `state`, and `progress`, all or nothing."""
+  checkpoint_files.write(prefix, _values(state, progress))
+
+
+def _values(state, progress) -> dict[str, np.ndarray]:
   values = {name: value_of(variable) for name, variable in state.items()}
-  values |= {PROGRESS + n: array for n, array in (progress or {}).items()}
-  checkpoint_files.write(prefix, values)
+  return values | {PROGRESS + n: v for n, v in (progress or {}).items()}
 
 
 def load(
@@ -215,11 +218,20 @@ class CheckpointFolder:
     return os.path.join(self.directory, f"ckpt-{step}")
 
   def save(
-    self, step: int, progress: Mapping[str, np.ndarray] | None = None
-  ) -> str:
+    self,
+    step: int,
+    progress: Mapping[str, np.ndarray] | None = None,
+    still: Callable[[], bool] = lambda: True,
+  ) -> str | None:
     """Saves the state as that of `step`; returns the prefix.
 
     Does nothing where the folder is read only.
+
+    Args:
+      step: number of updates.
+      progress: what is saved beside the state.
+      still: asked when all values were read, whether they are of that step;
+        where not, nothing is saved and None returned.
 
     Raises:
       files.NotWrittenError: there is no room, or another reason.
@@ -227,8 +239,11 @@ class CheckpointFolder:
     if self._read_only:
       return self.prefix(step)
     tf.io.gfile.makedirs(self.directory)
+    values = _values(self._state, progress)
+    if not still():
+      return None
     try:
-      save(self.prefix(step), self._state, progress)
+      checkpoint_files.write(self.prefix(step), values)
     except files.NotWrittenError as error:
       raise files.NotWrittenError(f"{error} {self._way_on(step)}") from error
     for old in self.steps()[: -self._keep]:

@@ -28,3 +28,14 @@ def two_devices():
   if len(tf.config.list_logical_devices("CPU")) < 2:
     pytest.skip("TensorFlow was started before its CPU could be split.")
   return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory):
+  """Directory, lines and metrics of a run that nothing interrupted."""
+  from deeplab2.training.fake_run import run
+
+  directory = tmp_path_factory.mktemp("whole")
+  lines = []
+  metrics = run(directory, "train_and_eval", lines.append)
+  return directory, lines, metrics

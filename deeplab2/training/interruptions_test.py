@@ -48,3 +48,38 @@ def test_without_a_signal_nothing_is_halted():
     pass
   assert interruption.signal is None
   assert calls == []
+
+
+def ended_from_outside(number, times, **options):
+  """The status that a run is ended with whose main thread hears nothing."""
+  over = threading.Event()
+  statuses, lines = [], []
+
+  def end(status):
+    statuses.append(status)
+    over.set()
+
+  with interruptions.halting(lambda: None, lines.append, end=end, **options):
+    # As the C side of a signal does; Python's own handler is not called.
+    pipe = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(pipe)
+    for _ in range(times):
+      os.write(pipe, bytes([number]))
+    assert over.wait(10)
+  return statuses, lines
+
+
+def test_a_run_that_cannot_end_is_ended_once_all_is_saved():
+  answers = iter([None, None, "saved"])
+  statuses, lines = ended_from_outside(
+    signal.SIGTERM, 1, rescue=lambda: next(answers), grace=0.01
+  )
+  assert statuses == [143]
+  assert lines[1:] == ["saved"]
+
+
+def test_the_second_signal_ends_a_run_that_hears_nothing(monkeypatch):
+  monkeypatch.setattr(interruptions, "_GRACE_AT_ONCE", 0.01)
+  statuses, lines = ended_from_outside(signal.SIGINT, 2)
+  assert statuses == [130]
+  assert lines[1:] == ["SIGINT again: ended at once."]

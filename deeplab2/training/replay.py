@@ -1,13 +1,14 @@
 """A step taken once more outside of any graph, looked at layer by layer.
 
-It runs the whole batch on one device. So the draws of drop path are those of
-the first device, and all else is what the devices of the run computed, if they
-shared their batch statistics. Nothing is changed: the averages of batch
-normalizations are put back.
+It runs each batch of the step on one device. That is what the devices of the
+run computed together, drop path included, if they shared their batch
+statistics. Nothing is changed: the averages of batch normalizations are put
+back.
 """
 
 import dataclasses
 import math
+import operator
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -36,6 +37,14 @@ class Extent(NamedTuple):
       all(f.size == a.size for f, a in zip(finite, arrays, strict=True)),
       max((float(np.abs(f).max()) for f in finite if f.size), default=0.0),
     )
+
+  @classmethod
+  def joint(cls, extents: Sequence["Extent | None"]) -> "Extent | None":
+    """Of all numbers that these are of."""
+    known = [extent for extent in extents if extent is not None]
+    if not known:
+      return None
+    return cls(all(e.finite for e in known), max(e.largest for e in known))
 
 
 class Row(NamedTuple):
@@ -104,61 +113,107 @@ class Replay:
 
 
 def replay_step(
-  architecture, batch, step: int, *, seed: int, batch_size: int
+  architecture, batch, step: int, *, seed: int, micro_batches: int = 1
 ) -> Replay:
   """Takes the forward and the backward pass of a step.
 
   Args:
     architecture: MetaArchitecture with the weights before the step.
-    batch: Batch of the step.
+    batch: Batch of the step, that of all its batches joined.
     step: its number.
     seed: of the run.
-    batch_size: images in the whole batch.
+    micro_batches: batches that made the step, one after another.
   """
+  images = len(batch.name)
+  size = images // micro_batches
+  passes = [
+    _pass(
+      architecture,
+      tf.nest.map_structure(operator.itemgetter(slice(i, i + size)), batch),
+      seeds.step_seed(seed, step, i),
+      images,
+    )
+    for i in range(0, images, size)
+  ]
+  gradients = [
+    _total(of_passes)
+    for of_passes in zip(*(p.gradients for p in passes), strict=True)
+  ]
+  return Replay(
+    terms={n: sum(p.terms[n] for p in passes) for n in passes[0].terms},
+    layers=[
+      _joint(rows) for rows in zip(*(p.layers for p in passes), strict=True)
+    ],
+    variables=[
+      _row(path, "", [variable.value], [gradient])
+      for (path, variable), gradient in zip(
+        _trained(architecture.model).items(), gradients, strict=True
+      )
+    ],
+    blamed_terms=list(dict.fromkeys(n for p in passes for n in p.blamed_terms)),
+  )
+
+
+class _Pass(NamedTuple):
+  """What one batch of a step computes."""
+
+  terms: dict[str, float]  # its part of the means over the step
+  layers: list[Row]
+  gradients: list  # an array a trained variable, None where it has no part
+  blamed_terms: list[str]
+
+
+def _pass(architecture, batch, seed, images: int) -> _Pass:
+  """Of a batch of a step that has so many images in all."""
   model = architecture.model
   averages = [tf.identity(v.value) for v in model.non_trainable_variables]
   image = tf.convert_to_tensor(batch.image)
   targets = tf.nest.map_structure(tf.convert_to_tensor, batch.targets)
-  drawn = seeds.step_seed(seed, step)
   with tf.GradientTape(persistent=True) as tape:
     tape.watch(image)
     with probing(model) as outputs:
-      prediction = model(image, training=True, seed=drawn)
-    losses = architecture.loss(prediction, targets, seed=seeds.loss_seed(drawn))
-    terms = {n: tf.reduce_sum(v) / batch_size for n, v in losses.items()}
+      prediction = model(image, training=True, seed=seed)
+    losses = architecture.loss(prediction, targets, seed=seeds.loss_seed(seed))
+    terms = {n: tf.reduce_sum(v) / images for n, v in losses.items()}
   for variable, value in zip(
     model.non_trainable_variables, averages, strict=True
   ):
     variable.assign(value)
-  return Replay(
+  gradients = tape.gradient(
+    terms["total_loss"],
+    {
+      "image": [image],
+      "outputs": [list(output.tensors) for output in outputs],
+      "variables": [v.value for v in _trained(model).values()],
+    },
+  )
+  layers = [_row("image", "", [image], gradients["image"])]
+  for output, gradient in zip(outputs, gradients["outputs"], strict=True):
+    layers.append(_row(output.path, output.kind, output.tensors, gradient))
+  return _Pass(
     terms={name: float(value) for name, value in terms.items()},
-    **_rows(tape, model, image, outputs, terms["total_loss"]),
+    layers=layers,
+    gradients=[_dense(g) for g in gradients["variables"]],
     blamed_terms=_blamed(tape, terms, floating(prediction)),
   )
 
 
-def _rows(tape, model, image, outputs, total) -> dict[str, list[Row]]:
-  trained = {
-    path: v for path, v in variables_by_path(model).items() if v.trainable
-  }
-  sources = {
-    "image": [image],
-    "outputs": [list(output.tensors) for output in outputs],
-    "variables": [v.value for v in trained.values()],
-  }
-  gradients = tape.gradient(total, sources)
-  layers = [_row("image", "", [image], gradients["image"])]
-  for output, gradient in zip(outputs, gradients["outputs"], strict=True):
-    layers.append(_row(output.path, output.kind, output.tensors, gradient))
-  return {
-    "layers": layers,
-    "variables": [
-      _row(path, "", [variable.value], [gradient])
-      for (path, variable), gradient in zip(
-        trained.items(), gradients["variables"], strict=True
-      )
-    ],
-  }
+def _trained(model) -> dict:
+  return {p: v for p, v in variables_by_path(model).items() if v.trainable}
+
+
+def _total(gradients):
+  """The sum of a variable's gradients; None where there is none."""
+  known = [gradient for gradient in gradients if gradient is not None]
+  return tf.add_n(known) if known else None
+
+
+def _joint(rows: Sequence[Row]) -> Row:
+  """One row for the calls of a layer on several batches."""
+  return rows[0]._replace(
+    output=Extent.joint([row.output for row in rows]),
+    gradient=Extent.joint([row.gradient for row in rows]),
+  )
 
 
 def _row(path, kind, tensors, gradients) -> Row:

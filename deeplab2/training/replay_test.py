@@ -24,7 +24,6 @@ def look(architecture, batch=None):
     batch or fake.batch(0, BATCH_SIZE),
     0,
     seed=0,
-    batch_size=BATCH_SIZE,
   )
 
 
@@ -38,10 +37,20 @@ def with_loss(architecture, change):
   return fake.build_around(architecture.model, loss=loss)
 
 
-def test_it_computes_what_the_step_computed_and_changes_nothing(architecture):
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_it_computes_what_the_step_computed_and_changes_nothing(
+  architecture, micro_batches
+):
   state = checkpoints.model_state(architecture.model)
   before = {n: checkpoints.value_of(v) for n, v in state.items()}
-  found = look(architecture)
+  batches = [fake.batch(step, BATCH_SIZE) for step in range(micro_batches)]
+  found = replay.replay_step(
+    architecture,
+    tf.nest.map_structure(lambda *x: tf.concat(x, axis=0), *batches),
+    0,
+    seed=0,
+    micro_batches=micro_batches,
+  )
   for name, variable in state.items():
     np.testing.assert_array_equal(
       checkpoints.value_of(variable), before[name], err_msg=name
@@ -54,7 +63,7 @@ def test_it_computes_what_the_step_computed_and_changes_nothing(architecture):
     ),
     fake.train_batches(experiment.train_dataset_options),
     orbit.utils.create_global_step(),
-    StepOptions(batch_size=BATCH_SIZE),
+    StepOptions(batch_size=BATCH_SIZE, micro_batches=micro_batches),
   )
   means = trainer.train(tf.constant(1))
   for name, value in found.terms.items():

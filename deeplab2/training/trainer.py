@@ -99,6 +99,7 @@ class Trainer(orbit.StandardTrainer):
     self._paths = [p for group in groups for p in group.variables]
     self._variables = [v for g in groups for v in g.variables.values()]
     self._statistics = architecture.model.non_trainable_variables
+    self._kept = [_copy_of(variable) for variable in self._statistics]
     if options.jit_compile:
       # Sums over devices cannot cross a compiled function: one device only.
       self._learn = tf.function(self._learn, jit_compile=True, autograph=False)
@@ -129,6 +130,15 @@ class Trainer(orbit.StandardTrainer):
   def step(self) -> int:
     """Updates done."""
     return int(self._global_step.numpy())
+
+  @property
+  def waits_between_steps(self) -> bool:
+    """Whether all is as the last step left it, for want of a batch.
+
+    Of several hosts, none knows what the others are at.
+    """
+    begun = self.clock.given % self._options.micro_batches
+    return self._hosts.count == 1 and self.clock.waiting and not begun
 
   @property
   def skipped(self) -> int:
@@ -162,6 +172,19 @@ class Trainer(orbit.StandardTrainer):
     self._steps.assign(totals.steps)
     for name, total in self._sums.items():
       total.assign(totals.sums.get(name, 0.0))
+
+  def undo(self) -> None:
+    """Takes back what a step did whose batch, or a part of it, did not come.
+
+    Each device for itself: other hosts may have ended by now.
+    """
+    for variable, kept in zip(self._statistics, self._kept, strict=True):
+      for one, value in zip(
+        self._strategy.experimental_local_results(variable.value),
+        self._strategy.experimental_local_results(kept),
+        strict=True,
+      ):
+        one.assign(value)
 
   def skip(self) -> None:
     """Passes over the step that failed: its batch is left out.
@@ -213,7 +236,7 @@ class Trainer(orbit.StandardTrainer):
 
   def train_step(self, iterator):
     """Takes one step, in the cross-replica context."""
-    before = self._strategy.run(self._statistics_now)
+    self._strategy.run(self._keep)
     sums = self._add_up(iterator)
     outcome = self._strategy.run(self._measure, args=(sums,))
     terms = self._firsts(outcome.terms)
@@ -223,7 +246,7 @@ class Trainer(orbit.StandardTrainer):
     tf.cond(
       self._firsts(outcome.finite),
       lambda: self._accept(outcome, terms),
-      lambda: self._refuse(outcome, terms, before),
+      lambda: self._refuse(outcome, terms),
     )
 
   def _firsts(self, values):
@@ -266,9 +289,10 @@ class Trainer(orbit.StandardTrainer):
       before = tf.where(number > 0, partial.read_value(), 0.0)
       partial.assign(before + value)
 
-  def _statistics_now(self):
-    """Of the variables that a forward pass changes, in the replica context."""
-    return [tf.identity(v.value) for v in self._statistics]
+  def _keep(self):
+    """Notes what a forward pass will change, in the replica context."""
+    for variable, kept in zip(self._statistics, self._kept, strict=True):
+      kept.assign(variable.value)
 
   def _learn_part(self, image, targets, number, gradients) -> _Sums:
     """Step 1 and 2 for a micro-batch, but for the sum over the devices.
@@ -354,17 +378,17 @@ class Trainer(orbit.StandardTrainer):
     if self._average is not None:
       self._average.update(self._groups[0].optimizer.iterations.value)
 
-  def _refuse(self, outcome, terms, before):
-    self._strategy.run(self._undo, args=(before,))
+  def _refuse(self, outcome, terms):
+    self._strategy.run(self._undo)
     self._norms.assign(self._firsts(outcome.squared_norms))
     for name, value in terms.items():
       self._last[name].assign(value)
     self._failed.assign(True)
 
-  def _undo(self, before):
+  def _undo(self):
     """Takes back what the forward pass changed, in the replica context."""
-    for variable, value in zip(self._statistics, before, strict=True):
-      variable.assign(value)
+    for variable, kept in zip(self._statistics, self._kept, strict=True):
+      variable.assign(kept.read_value())
 
   def _make_sums(self, terms):
     """Makes the variables behind the means, outside the graph being traced."""
@@ -374,6 +398,16 @@ class Trainer(orbit.StandardTrainer):
           start = self._start.sums.get(name, 0.0)
           self._sums[name] = _scalar(start, tf.float64)
           self._last[name] = _scalar(0.0)
+
+
+def _copy_of(variable):
+  """A variable of the same value, which each device writes for itself."""
+  return tf.Variable(
+    variable.numpy(),
+    trainable=False,
+    synchronization=tf.VariableSynchronization.ON_READ,
+    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+  )
 
 
 def _scalar(value, dtype=tf.float32):

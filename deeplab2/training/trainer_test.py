@@ -291,6 +291,33 @@ def test_micro_batches_that_are_not_finite_are_not_taken(one_device):
     np.testing.assert_array_equal(values[name], value, err_msg=name)
 
 
+def that_end_with(number):
+  """Batches of which that of `number` cannot be read."""
+
+  def read(count, batch):
+    readable = tf.debugging.assert_none_equal(count, tf.cast(number, tf.int64))
+    with tf.control_dependencies([readable]):
+      return tf.nest.map_structure(tf.identity, batch)
+
+  options = fake.experiment().train_dataset_options
+  return fake.train_batches(options).enumerate().map(read)
+
+
+@pytest.mark.parametrize("devices", ["one_device", "two_devices"])
+def test_a_batch_that_does_not_come_changes_nothing(devices, request):
+  strategy = request.getfixturevalue(devices)
+  run = Run(strategy, batches=that_end_with(7), micro_batches=2)
+  good = Run(strategy, micro_batches=2)
+  with pytest.raises(tf.errors.InvalidArgumentError, match="IteratorGetNext"):
+    run.train(9)
+  run.trainer.undo()
+  good.train(3)
+  values = run.values()
+  for name, value in good.values().items():
+    np.testing.assert_array_equal(values[name], value, err_msg=name)
+  assert run.trainer.totals == good.trainer.totals
+
+
 @pytest.mark.parametrize("devices", ["one_device", "two_devices"])
 def test_averages_follow_the_weights_and_take_their_place(devices, request):
   decay = 0.2  # what is reached with update 2

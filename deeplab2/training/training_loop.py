@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from deeplab2.config.scaling import images_a_step
-from deeplab2.training import nonfinite, progress
+from deeplab2.training import files, nonfinite, progress
 from deeplab2.training.memory import memory_in_use
 from deeplab2.training.tally import Tally
 from deeplab2.training.totals import Totals
@@ -61,12 +61,15 @@ class TrainingLoop:
     self._counts = counts
     self._log = log
     self._compiled = False
+    self._stepping = False
     self._tally = tally or Tally()
     trainer.begin_totals(self._tally.window)
-    # What the run goes on from is saved, and its point is in the curves.
     self._saved = self.step if tally is not None else None
-    self._noted = self.step
+    # A point that could not be written is still in the sums, and due again.
+    missed = self._tally.window.steps > 0 and self._is_due()
+    self._noted = None if missed else self.step
     self._speed = _Speed()
+    board.begin_at(self.step if missed else self.step + 1)
 
   @property
   def step(self) -> int:
@@ -103,6 +106,7 @@ class TrainingLoop:
         it is saved.
       files.NotWrittenError: a file could not be written.
     """
+    self._note_if_due()
     while self.step < target:
       self._take(min(target, self._next_stop()) - self.step)
       if self._trainer.failure is not None:
@@ -123,7 +127,38 @@ class TrainingLoop:
   def stop(self) -> None:
     """Saves the state and ends the run."""
     self.save()
-    raise RunInterruptedError(
+    raise RunInterruptedError(self._parting_words())
+
+  def rescue(self) -> str | None:
+    """Sees to it, from another thread, that all steps done are saved.
+
+    For a run that does not come to an end: its batch does not come, or it is
+    years away from its first step.
+
+    Returns:
+      What to say when the process is ended now; None where it should not be,
+      while a step is computed or a file written.
+    """
+    if not self._stepping:
+      return self._parting_words() if self._saved == self.step else None
+    if not self._compiled:
+      return (
+        "Interrupted before the first step of this start, so there is nothing"
+        " to save. The same command starts again."
+      )
+    if not self._trainer.waits_between_steps:
+      return None
+    given = self._trainer.clock.given
+    self._tally.window = self._trainer.totals
+    saved = self._saved == self.step or self._folder.save(
+      self.step,
+      self._tally.arrays(),
+      still=lambda: self._trainer.clock.given == given,
+    )
+    return self._parting_words() if saved else None
+
+  def _parting_words(self) -> str:
+    return (
       f"Interrupted at step {self.step} of {self.total_steps}. The same command"
       f" goes on from {self._folder.prefix(self.step)}."
     )
@@ -145,7 +180,15 @@ class TrainingLoop:
     begun = time.monotonic()
     if not self._compiled:
       self._log("Compiling the training step, which may take a minute ...")
-    means = self._trainer.train(tf.constant(steps))
+    self._stepping = True
+    try:
+      means = self._trainer.train(tf.constant(steps))
+    except tf.errors.OpError as error:
+      if "IteratorGetNext" in str(error):
+        self._keep_what_there_is()
+      raise
+    finally:
+      self._stepping = False
     seconds = time.monotonic() - begun
     self._tally.seconds += seconds
     took = _Speed(
@@ -163,6 +206,16 @@ class TrainingLoop:
       self._speed = self._speed.plus(took)
       self._report(means, took)
 
+  def _keep_what_there_is(self) -> None:
+    """Saves the state when the input fails, as that of the last whole step."""
+    self._trainer.undo()
+    if self.step:  # what a run begins with can be had again
+      self.save()
+      self._log(
+        f"The batch of step {self.step} could not be made. What was learned"
+        f" until then is in {self._folder.prefix(self.step)}."
+      )
+
   def _report(self, means: Mapping[str, float], took: "_Speed") -> None:
     self._log(
       progress.training_line(
@@ -178,15 +231,23 @@ class TrainingLoop:
 
   def _note_if_due(self) -> None:
     """Adds a point to the curves, where one is due and not there yet."""
-    due = self.step % self._options.save_summaries_steps == 0
-    if self._noted == self.step or not (due or self.step == self.total_steps):
+    if self._noted == self.step or not self._is_due():
       return
+    means = self._trainer.totals.means()
+    try:
+      self._board.scalars(self.step, self._point(means))
+    except files.NotWrittenError:
+      self.save()  # where that fails too, it says where the run would go on
+      raise
     self._noted = self.step
-    totals = self._trainer.totals
     self._trainer.begin_totals(Totals(0, {}))
-    self._tally.last = totals.means() or self._tally.last
-    self._board.scalars(self.step, self._point(totals.means()))
+    self._tally.last = means or self._tally.last
     self._speed = _Speed()
+
+  def _is_due(self) -> bool:
+    """Whether the curves get a point at this step."""
+    interval = self._options.save_summaries_steps
+    return self.step % interval == 0 or self.step == self.total_steps
 
   def _point(self, means: Mapping[str, float]) -> dict[str, float]:
     rates = self._trainer.learning_rates()

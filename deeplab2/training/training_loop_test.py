@@ -1,6 +1,8 @@
 import pytest
+import tensorflow as tf
 
 from deeplab2.training import fake_architecture as fake
+from deeplab2.training.files import NotWrittenError
 from deeplab2.training.nonfinite import NonFiniteError
 from deeplab2.training.tally import Tally
 from deeplab2.training.totals import Totals
@@ -9,20 +11,26 @@ from deeplab2.training.training_loop import RunInterruptedError, TrainingLoop
 
 class Clock:
   seconds = 0.0
+  given = 0
 
 
 class Trainer:
   """Takes steps that do nothing; halts itself after `halt_at` of them.
 
-  The batches of `bad` steps are not finite.
+  The batches of `bad` steps are not finite; that of `end` does not come.
   """
 
-  clock = Clock()
   skipped = 0
+  waits_between_steps = False
 
-  def __init__(self, halt_at=None, bad=(), step=0):
+  def __init__(self, halt_at=None, bad=(), step=0, end=None, why=""):
     self.step = step
     self.halt_at = halt_at
+    self.end = end
+    self.why = why
+    self.undone = 0
+    self.clock = Clock()
+    self.meanwhile = lambda trainer: None
     self.bad = bad
     self.calls = []
     self.totals = None
@@ -48,6 +56,7 @@ class Trainer:
       left = min(left, self.halt_at - self.step)
     left = min([left, *(b - self.step for b in self.bad if b >= self.step)])
     self.calls.append(left)
+    self.meanwhile(self)
     means = {"total_loss": 2.0}
     for _ in range(left):
       self.step += 1
@@ -55,7 +64,12 @@ class Trainer:
         self.totals.steps + 1,
         {n: self.totals.sums.get(n, 0.0) + v for n, v in means.items()},
       )
+      if self.step == self.end:
+        raise tf.errors.InvalidArgumentError(None, None, self.why)
     return means if left else {}
+
+  def undo(self):
+    self.undone += 1
 
   def learning_rates(self):
     return {"all": 0.5}
@@ -68,9 +82,12 @@ class Folder:
     self.saved = []
     self.progress = {}
 
-  def save(self, step, progress):
+  def save(self, step, progress, still=lambda: True):
+    if not still():
+      return None
     self.saved.append(step)
     self.progress[step] = progress
+    return self.prefix(step)
 
   def prefix(self, step):
     return f"runs/x/ckpt-{step}"
@@ -79,8 +96,15 @@ class Folder:
 class Board:
   def __init__(self):
     self.points = {}
+    self.begin = None
+    self.full_at = None
+
+  def begin_at(self, step):
+    self.begin = step
 
   def scalars(self, step, values):
+    if step == self.full_at:
+      raise NotWrittenError("runs/x/train: no room")
     self.points[step] = values
 
 
@@ -148,6 +172,66 @@ def test_a_halted_run_saves_and_says_how_to_go_on():
   )
 
 
+@pytest.mark.parametrize(
+  ("why", "saved"), [("a bad record [[IteratorGetNext]]", [7]), ("a bug", [])]
+)
+def test_what_was_learned_is_saved_where_the_input_fails(why, saved):
+  lines = []
+  trainer = Trainer(end=7, why=why)
+  loop, folder, _ = make_loop(
+    trainer, log=lines.append, save_checkpoints_steps=100
+  )
+  with pytest.raises(tf.errors.InvalidArgumentError, match=why[:5]):
+    loop.run_to(12)
+  assert folder.saved == saved
+  assert trainer.undone == len(saved)
+  if saved:
+    assert lines[-1].endswith("learned until then is in runs/x/ckpt-7.")
+
+
+def test_a_run_that_waits_for_its_batch_is_saved_from_outside():
+  trainer = Trainer()
+  loop, folder, _ = make_loop(trainer, save_checkpoints_steps=100)
+  said = {}
+
+  def ask(trainer):
+    said[trainer.step] = loop.rescue()
+    if trainer.step:
+      trainer.waits_between_steps = True
+      said["waiting"] = loop.rescue()
+
+  trainer.meanwhile = ask
+  loop.run_to(2)
+  assert "before the first step of this start" in said[0]
+  assert said[1] is None
+  assert folder.saved == [1]
+  assert said["waiting"].endswith(
+    "The same command goes on from runs/x/ckpt-1."
+  )
+  assert loop.rescue() is None
+  loop.save()
+  assert loop.rescue().startswith("Interrupted at step 2 of 12.")
+
+
+def test_nothing_is_saved_from_outside_when_the_batch_comes_after_all():
+  class Late(Clock):
+    @property
+    def given(self):
+      trainer.asked += 1
+      return trainer.asked
+
+  trainer = Trainer()
+  trainer.clock, trainer.asked = Late(), 0
+  loop, folder, _ = make_loop(trainer, save_checkpoints_steps=100)
+  loop.run_to(1)
+  trainer.waits_between_steps = True
+  said = []
+  trainer.meanwhile = lambda trainer: said.append(loop.rescue())
+  loop.run_to(2)
+  assert said == [None]
+  assert folder.saved == []
+
+
 def test_a_run_that_goes_on_adds_to_what_it_had():
   options = {"save_checkpoints_steps": 4, "save_summaries_steps": 6}
   whole, folder, board = make_loop(Trainer(), steps_per_loop=3, **options)
@@ -163,6 +247,25 @@ def test_a_run_that_goes_on_adds_to_what_it_had():
   assert later.means == whole.means == {"total_loss": 2.0}
   assert sorted(points.points) == sorted(board.points)
   assert later.seconds > seconds > 0
+  assert points.begin == 5
+
+
+def test_a_point_that_cannot_be_written_costs_no_step_and_comes_later():
+  options = {"save_checkpoints_steps": 100, "save_summaries_steps": 6}
+  whole, _, _ = make_loop(Trainer(), **options)
+  whole.run_to(12)
+  full, folder, board = make_loop(Trainer(), **options)
+  board.full_at = 6
+  with pytest.raises(NotWrittenError, match="no room"):
+    full.run_to(12)
+  assert folder.saved == [6]
+  tally = Tally.from_arrays(folder.progress[6])
+  later, _, board = make_loop(Trainer(step=6), tally, **options)
+  assert board.begin == 6
+  later.run_to(12)
+  assert sorted(board.points) == [6, 12]
+  assert board.points[6]["losses/total_loss"] == 2.0
+  assert later.means == whole.means
 
 
 def test_a_run_that_goes_on_and_is_halted_at_once_saves_nothing_again():
