@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from deeplab2.interop.import_plan import NEW_CLASSES, ImportPlan, Misfit
 from deeplab2.interop.original_keys import SUFFIX
 
-_LIMIT = 50  # lines of a list
+_LIMIT = 20  # lines of a list
 _FEW = 6  # layers that a line lists one by one
 
 
@@ -48,6 +48,11 @@ def listings(plan: ImportPlan) -> str:
 
 def advice(plan: ImportPlan) -> str:
   """What to do about the `listings`, with patterns that fit them."""
+  if plan.misshapen:
+    return (
+      "\nNothing allows another shape: the config has to be the one that the "
+      "checkpoint was trained with, and the file as it was written."
+    )
   lines = []
   if plan.missing:
     lines.append(
@@ -60,11 +65,6 @@ def advice(plan: ImportPlan) -> str:
       "To leave in the file what is unexpected, if that is meant: "
       f"--allow_unused='{_pattern(plan.unused)}' "
       "(in a config, initial_checkpoint_allow_unused)."
-    )
-  if plan.misshapen:
-    lines.append(
-      "Nothing allows another shape: take the config that the checkpoint was "
-      "trained with."
     )
   return "".join(f"\n{line}" for line in lines)
 
