@@ -56,13 +56,6 @@ def halting(
     end: ends the process, with an exit status.
   """
   interruption = Interruption()
-  reader, writer = os.pipe()
-  os.set_blocking(writer, False)
-  watcher = threading.Thread(
-    target=_watch,
-    args=(reader, interruption, halt, log, rescue, grace, end),
-    daemon=True,
-  )
   before = {number: signal.getsignal(number) for number in SIGNALS}
 
   def restore(number, frame):
@@ -71,16 +64,45 @@ def halting(
 
   for number in SIGNALS:
     signal.signal(number, restore)
-  old_pipe = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-  watcher.start()
   try:
-    yield interruption
+    with _listening(_watch, interruption, halt, log, rescue, grace, end):
+      yield interruption
   finally:
-    signal.set_wakeup_fd(old_pipe)
     for number in SIGNALS:
       signal.signal(number, before[number])
+
+
+@contextlib.contextmanager
+def heard(
+  *, grace: float = _GRACE, end: Callable[[int], None] = _exit
+) -> Iterator[None]:
+  """Within, Ctrl-C ends the process even while Python cannot hear it.
+
+  It does what it does anyway; where that takes too long, a thread acts.
+  """
+  if threading.current_thread() is not threading.main_thread():
+    yield  # which is not told of signals
+    return
+  with _listening(_watch_ctrl_c, grace, end):
+    yield
+
+
+@contextlib.contextmanager
+def _listening(watch: Callable, *arguments) -> Iterator[None]:
+  """Within, a thread runs `watch(reader, ...)`; it may read signals there."""
+  reader, writer = os.pipe()
+  os.set_blocking(writer, False)
+  thread = threading.Thread(
+    target=watch, args=(reader, *arguments), daemon=True
+  )
+  old_pipe = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+  thread.start()
+  try:
+    yield
+  finally:
+    signal.set_wakeup_fd(old_pipe)
     os.close(writer)
-    watcher.join()
+    thread.join()
     os.close(reader)
 
 
@@ -107,6 +129,14 @@ def _watch(reader, interruption, halt, log, rescue, grace, end) -> None:
     _next_signal(reader, _GRACE_AT_ONCE)
     log(f"{name} again: ended at once.")
     end(128 + number)
+
+
+def _watch_ctrl_c(reader, grace, end) -> None:
+  with contextlib.suppress(_ClosedError):
+    while _next_signal(reader) != signal.SIGINT:
+      pass
+    _next_signal(reader, grace)
+    end(128 + signal.SIGINT)
 
 
 def _next_signal(reader: int, patience: float | None = None) -> int | None:

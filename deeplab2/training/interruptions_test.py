@@ -83,3 +83,27 @@ def test_the_second_signal_ends_a_run_that_hears_nothing(monkeypatch):
   statuses, lines = ended_from_outside(signal.SIGINT, 2)
   assert statuses == [130]
   assert lines[1:] == ["SIGINT again: ended at once."]
+
+
+def test_ctrl_c_ends_what_does_not_hear_it():
+  statuses = []
+  over = threading.Event()
+
+  def end(status):
+    statuses.append(status)
+    over.set()
+
+  with interruptions.heard(grace=0.01, end=end):
+    pipe = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(pipe)
+    os.write(pipe, bytes([signal.SIGTERM, signal.SIGINT]))
+    assert over.wait(10)
+  assert statuses == [130]
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
+def test_ctrl_c_that_is_heard_does_what_it_does_anyway():
+  ended = []
+  with pytest.raises(KeyboardInterrupt), interruptions.heard(end=ended.append):
+    signal.raise_signal(signal.SIGINT)
+  assert ended == []

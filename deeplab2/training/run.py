@@ -11,6 +11,7 @@ from deeplab2.models import build_meta_architecture
 from deeplab2.training import (
   checkpoints,
   device_checks,
+  interruptions,
   strategies,
 )
 from deeplab2.training import model_dir as model_dir_lib
@@ -89,10 +90,12 @@ def _go(mode: str, parts: RunParts) -> None:
   evaluation = EvaluationMode(parts) if "eval" in mode else None
   if "train" in mode:
     TrainingMode(parts, mode, evaluation).run()
-  elif mode == "eval":
-    evaluation.evaluate_newest()
-  else:
-    evaluation.evaluate_continuously()
+    return
+  with interruptions.heard():
+    if mode == "eval":
+      evaluation.evaluate_newest()
+    else:
+      evaluation.evaluate_continuously()
 
 
 @contextlib.contextmanager
