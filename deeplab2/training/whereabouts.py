@@ -12,15 +12,16 @@ import threading
 import keras
 
 from deeplab2.datasets.record_index import RecordIndex
+from deeplab2.datasets.record_scan import scan_records
 
 _READ = RecordIndex.read.__code__
+_SCAN = scan_records.__code__
 _ROOT = os.sep + "deeplab2" + os.sep
 _MODEL = "the model"
 
 # End of a file's name -> what is done in it, the first that fits.
 _ACTIVITIES = (
   ("deeplab2/datasets/record_index.py", "looking through the files of records"),
-  ("deeplab2/datasets/record_scan.py", "looking through the files of records"),
   ("deeplab2/training/checkpoint_files.py", "reading or writing a checkpoint"),
   ("deeplab2/training/optimizers.py", "making the optimizers"),
   ("deeplab2/training/replay.py", "looking at a step layer by layer"),
@@ -66,6 +67,9 @@ def activity(threads: list[list]) -> str:
     if _passes(stack, "optimizers/base_optimizer.py") and _is_tracing(stack):
       return "tracing the updates of the weights"
   main = threads[0] if threads else []
+  for frame in main:
+    if frame.f_code is _SCAN:
+      return f"looking for records in {frame.f_locals['path']}"
   for ending, words in _ACTIVITIES:
     if _passes(main, ending):
       return words

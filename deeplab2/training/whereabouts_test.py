@@ -1,11 +1,11 @@
-import contextlib
-import os
 import threading
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from deeplab2.datasets import record_index, record_scan
 from deeplab2.datasets.record_index import RecordIndex, frame_record
 from deeplab2.training import whereabouts
 
@@ -50,28 +50,62 @@ def test_the_layer_being_built_or_traced_is_named_by_its_path():
   assert seen == ["building part", "tracing part"]
 
 
-def test_a_thread_that_reads_is_seen_with_its_file_and_record(tmp_path):
+@pytest.fixture
+def frozen(monkeypatch):
+  """A disk that does not answer until the event is set."""
+  answers = threading.Event()
+
+  def wait_and_open(*arguments, **options):
+    answers.wait(10)
+    return open(*arguments, **options)
+
+  for module in (record_index, record_scan):
+    monkeypatch.setattr(module, "open", wait_and_open, raising=False)
+  return answers
+
+
+def seen_while(call, look):
+  """The first thing that `look` finds while another thread is in `call`."""
+  thread = threading.Thread(target=call, daemon=True)
+  thread.start()
+  for _ in range(500):
+    found = look()
+    if found:
+      return found, thread
+  return None, thread
+
+
+def test_a_thread_that_reads_is_seen_with_its_file_and_record(tmp_path, frozen):
   path = tmp_path / "a.tfrecord"
   path.write_bytes(frame_record(b"x") + frame_record(b"y"))
+  frozen.set()
   index = RecordIndex.from_files([str(path)])
-  # A pipe that nobody writes to looks like a disk that does not answer.
-  path.unlink()
-  os.mkfifo(path)
-
-  def read():
-    with contextlib.suppress(ValueError):  # a pipe cannot be searched
-      index.read(1)
-
-  reader = threading.Thread(target=read, daemon=True)
-  reader.start()
-  found = []
-  for _ in range(500):
-    found = whereabouts.records_being_read(whereabouts.stacks())
-    if found:
-      break
+  frozen.clear()
+  found, reader = seen_while(
+    lambda: index.read(1),
+    lambda: whereabouts.records_being_read(whereabouts.stacks()),
+  )
   assert found == [f"{path}, record 1"]
-  os.close(os.open(path, os.O_WRONLY))
+  frozen.set()
   reader.join(5)
+
+
+def test_a_file_that_is_looked_through_is_named(tmp_path, frozen):
+  path = tmp_path / "a.tfrecord"
+  path.write_bytes(frame_record(b"x"))
+
+  def look():
+    # Of the main thread alone, which is this one; so the other is put first.
+    others = [s for s in whereabouts.stacks() if "scan_records" in names(s)]
+    return others and whereabouts.activity(others)
+
+  def names(stack):
+    return [frame.f_code.co_name for frame in stack]
+
+  found, scanner = seen_while(lambda: RecordIndex.from_files([str(path)]), look)
+  assert found == f"looking for records in {path}"
+  frozen.set()
+  scanner.join(5)
 
 
 def test_without_a_layer_the_place_in_the_library_is_named():
