@@ -33,6 +33,9 @@ _SIZE = flags.DEFINE_list(
   "size", [], "Heights and widths of images; by default the config's crop size."
 )
 _BATCH = flags.DEFINE_list("batch", ["1"], "Numbers of images of a call.")
+_SLOTS = flags.DEFINE_list(
+  "slots", [], "Numbers of mask slots; by default the config's."
+)
 _REPEATS = flags.DEFINE_integer(
   "repeats", 7, "Calls that are timed, after a first one."
 )
@@ -72,6 +75,12 @@ _PAGE_BLOCK = flags.DEFINE_string(
   "Name of the place: what is between <!-- figures: NAME --> and <!-- end --> "
   "is replaced.",
 )
+_PICTURE = flags.DEFINE_string(
+  "picture",
+  None,
+  "Where to draw how time and memory grow with what --size, --batch or --slots "
+  "names several of, such as growth.png.",
+)
 _OUTPUT_JSON = flags.DEFINE_string(
   "output_json", None, "Where to write all figures, in seconds and bytes."
 )
@@ -100,6 +109,7 @@ def main(argv):
 
 def _plan() -> list[jobs.Job]:
   """All measurements that the flags ask for; raises ValueError early."""
+  from deeplab2.benchmark.growth import check_varied
   from deeplab2.benchmark.plan import Choice, plan_jobs
   from deeplab2.config import load_experiment
 
@@ -111,11 +121,15 @@ def _plan() -> list[jobs.Job]:
     parts=tuple(_PARTS.value),
     sizes=_integers(_SIZE) or tuple(crop_size[:1]),
     batches=_integers(_BATCH),
+    slots=_integers(_SLOTS) or (None,),
     precisions=tuple(_PRECISIONS.value),
     modes=tuple(_MODES.value),
     repeats=_REPEATS.value,
   )
-  return plan_jobs(*config, choice)
+  work = plan_jobs(*config, choice)
+  if _PICTURE.value:
+    check_varied(work)
+  return work
 
 
 def _integers(flag) -> tuple[int, ...]:
@@ -130,6 +144,7 @@ def _integers(flag) -> tuple[int, ...]:
 
 def _measure(work: list[jobs.Job]) -> tuple[list[dict], str]:
   """Results for the JSON, and as a table."""
+  from deeplab2.benchmark.growth import plot_growth
   from deeplab2.benchmark.processes import run_job
   from deeplab2.benchmark.report import format_results
 
@@ -139,6 +154,9 @@ def _measure(work: list[jobs.Job]) -> tuple[list[dict], str]:
     results.append((job, run_job(job, _TIMEOUT.value).result()))
   text = format_results(results)
   print(text)
+  if _PICTURE.value:
+    plot_growth(results, _PICTURE.value)
+    print(f"\npicture: {_PICTURE.value}")
   found = [{"job": vars(job), "result": result} for job, result in results]
   return found, text
 
@@ -173,7 +191,8 @@ def _fill_page(text: str):
 
 def _say(job: jobs.Job):
   """What is being measured, for who watches; not part of the output."""
-  what = f"{job.part}, {job.size}, {job.batch}, {job.precision}, {job.mode}"
+  fields = [job.part, job.size, job.batch, job.slots, job.precision, job.mode]
+  what = ", ".join(str(field) for field in fields if field is not None)
   print(f"{what} ...", file=sys.stderr)
 
 
@@ -190,12 +209,12 @@ def _machine() -> dict:
 
 
 def _check_output():
-  path = _OUTPUT_JSON.value
-  folder = os.path.dirname(os.path.abspath(path)) if path else None
-  if folder and not os.path.isdir(folder):
-    raise ValueError(
-      f"output_json: expected a path in an existing folder; got {path}."
-    )
+  for flag in (_OUTPUT_JSON, _PICTURE):
+    path = flag.value
+    if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+      raise ValueError(
+        f"{flag.name}: expected a path in an existing folder; got {path}."
+      )
   if _PAGE.value:
     from deeplab2.benchmark.page import check_page
 

@@ -37,8 +37,8 @@ def test_figures_come_as_a_table_and_as_json(tmp_path):
   assert len(entry["result"]["seconds"]) == 3
 
 
-def test_a_page_can_be_filled(tmp_path):
-  page = tmp_path / "page.md"
+def test_a_page_can_be_filled_and_growth_be_drawn(tmp_path):
+  page, picture = tmp_path / "page.md", tmp_path / "growth.png"
   page.write_text("<!-- figures: a -->\n<!-- end -->\n")
   run = _run(
     "--parts=matching",
@@ -47,9 +47,11 @@ def test_a_page_can_be_filled(tmp_path):
     "--repeats=1",
     f"--page={page}",
     "--page_block=a",
+    f"--picture={picture}",
   )
   assert run.returncode == 0, run.stderr
   assert page.read_text().count("| matching |") == 2
+  assert picture.stat().st_size > 0
 
 
 def test_another_program_may_stand_beside(tmp_path):
@@ -85,6 +87,9 @@ def test_another_program_may_stand_beside(tmp_path):
     (["--repeats=0"], "error: repeats: expected 1 or more; got 0."),
     (["--set=SEED=1"], "error: SEED: expected a field"),
     (["--output_json=/no/where.json"], "error: output_json: expected a path"),
+    (["--slots=many"], "error: slots: expected whole numbers, such as"),
+    (["--picture=a.png"], "error: picture: expected several values of one"),
+    (["--picture=/no/a.png"], "error: picture: expected a path in an exist"),
     (["--parts=input"], "train_dataset_options.file_pattern"),
     (["--against= "], "error: against: expected a command; got an empty one."),
     (["--parts=model", "--against=true"], "error: parts: expected some of net"),

@@ -15,9 +15,12 @@ TIMED = (
   "train_step",
   "loss",
   "matching",
+  "quality",
   "input",
 )
 PARTS = (MODEL, MACHINE, *TIMED)
+
+_SLOTS_FIELD = "model_options.backbone.num_mask_slots"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,7 @@ class Job:
     overrides: the same.
     size: height and width of the images, 16 k + 1.
     batch: images of a call.
+    slots: mask slots of the model; None for what the config says.
     repeats: calls that are timed, after a first one.
     precision: one of PRECISIONS.
     mode: one of MODES.
@@ -40,6 +44,7 @@ class Job:
   overrides: tuple[str, ...] = ()
   size: int
   batch: int = 1
+  slots: int | None = None
   repeats: int = 5
   precision: str = "float32"
   mode: str = GRAPH
@@ -56,11 +61,10 @@ class Job:
       raise ValueError(
         f"size: expected 16*k + 1 of 33 or more; got {self.size}."
       )
-    for field in ("batch", "repeats"):
-      if getattr(self, field) < 1:
-        raise ValueError(
-          f"{field}: expected 1 or more; got {getattr(self, field)}."
-        )
+    for field in ("batch", "repeats", "slots"):
+      value = getattr(self, field)
+      if value is not None and value < 1:
+        raise ValueError(f"{field}: expected 1 or more; got {value}.")
 
   def to_json(self) -> str:
     return json.dumps(dataclasses.asdict(self))
@@ -76,9 +80,11 @@ class Job:
       f"{split}_dataset_options.crop_size={self.size},{self.size}"
       for split in ("train", "eval")
     ]
+    slots = [f"{_SLOTS_FIELD}={self.slots}"] if self.slots else []
     return [
       *self.overrides,
       *sized,
+      *slots,
       f"train_dataset_options.batch_size={self.batch}",
       f"trainer_options.precision={self.precision}",
       f"trainer_options.jit_compile={str(self.mode == XLA).lower()}",

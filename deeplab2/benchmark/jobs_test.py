@@ -18,6 +18,7 @@ def test_what_the_job_asks_for_goes_after_what_the_user_sets():
     overrides=("train_dataset_options.batch_size=64",),
     size=33,
     batch=2,
+    slots=64,
     precision="mixed_bfloat16",
     mode="xla",
   )
@@ -25,6 +26,7 @@ def test_what_the_job_asks_for_goes_after_what_the_user_sets():
     "train_dataset_options.batch_size=64",
     "train_dataset_options.crop_size=33,33",
     "eval_dataset_options.crop_size=33,33",
+    "model_options.backbone.num_mask_slots=64",
     "train_dataset_options.batch_size=2",
     "trainer_options.precision=mixed_bfloat16",
     "trainer_options.jit_compile=true",
@@ -37,7 +39,7 @@ def test_what_the_job_asks_for_goes_after_what_the_user_sets():
     (
       {"part": "sleep"},
       "parts: expected one of model, machine, network, prediction, "
-      "postprocess, train_step, loss, matching, input; got 'sleep'.",
+      "postprocess, train_step, loss, matching, quality, input; got 'sleep'.",
     ),
     (
       {"precision": "half"},
@@ -47,6 +49,7 @@ def test_what_the_job_asks_for_goes_after_what_the_user_sets():
     ({"size": 640}, "size: expected 16*k + 1, such as 641; got 640."),
     ({"size": 17}, "size: expected 16*k + 1 of 33 or more; got 17."),
     ({"batch": 0}, "batch: expected 1 or more; got 0."),
+    ({"slots": 0}, "slots: expected 1 or more; got 0."),
     ({"repeats": -1}, "repeats: expected 1 or more; got -1."),
   ],
 )

@@ -15,6 +15,7 @@ class Choice:
     parts: some of `jobs.PARTS`.
     sizes: heights and widths.
     batches: images of a call.
+    slots: numbers of mask slots; None is what the config says.
     precisions: some of `jobs.PRECISIONS`.
     modes: some of `jobs.MODES`.
     repeats: calls that are timed.
@@ -23,6 +24,7 @@ class Choice:
   parts: tuple[str, ...]
   sizes: tuple[int, ...]
   batches: tuple[int, ...] = (1,)
+  slots: tuple[int | None, ...] = (None,)
   precisions: tuple[str, ...] = ("float32",)
   modes: tuple[str, ...] = (GRAPH,)
   repeats: int = 5
@@ -51,24 +53,27 @@ def plan_jobs(
       mode=mode,
       size=size,
       batch=batch,
+      slots=slots,
     )
     for part in choice.parts
-    for precision, mode, size, batch in _variants(part, choice)
+    for precision, mode, size, batch, slots in _variants(part, choice)
   ]
 
 
 def _variants(part: str, choice: Choice) -> Iterator[tuple]:
-  """Precisions, modes, sizes and batches, those that make no difference once.
+  """Values of a job's fields, those that make no difference once.
 
-  Shapes are counted without regard to numbers, data are read alike for all of
-  them, and a machine knows neither images nor batches.
+  Shapes are counted without regard to numbers, data are read and maps compared
+  alike for all of them, and a machine knows neither images nor batches.
   """
   precisions, modes = choice.precisions, choice.modes
-  sizes, batches = choice.sizes, choice.batches
-  if part in (MODEL, "input"):
+  sizes, batches, slots = choice.sizes, choice.batches, choice.slots
+  if part in (MODEL, "input", "quality"):
     precisions, modes = precisions[:1], (GRAPH,)
+  if part in (MACHINE, "input", "quality"):
+    slots = slots[:1]
   if part == MODEL:
     batches = batches[:1]
   if part == MACHINE:
     modes, sizes, batches = (GRAPH,), sizes[:1], batches[:1]
-  return itertools.product(precisions, modes, sizes, batches)
+  return itertools.product(precisions, modes, sizes, batches, slots)

@@ -5,6 +5,7 @@ from deeplab2.benchmark.plan import Choice, plan_jobs
 BOTH = {
   "sizes": (33, 65),
   "batches": (1, 2, 4),
+  "slots": (16, 32, 64),
   "precisions": ("float32", "mixed_bfloat16"),
   "modes": ("graph", "xla"),
 }
@@ -17,7 +18,7 @@ def _plan(*parts, **changes):
 
 @pytest.mark.parametrize(
   ("part", "number"),
-  [("loss", 24), ("input", 6), ("model", 2), ("machine", 2)],
+  [("loss", 72), ("input", 6), ("quality", 6), ("model", 6), ("machine", 2)],
 )
 def test_a_part_is_measured_where_it_differs(part, number):
   jobs = _plan(part)
@@ -27,11 +28,11 @@ def test_a_part_is_measured_where_it_differs(part, number):
 
 def test_parts_come_in_their_order():
   parts = [job.part for job in _plan("loss", "model", sizes=(33,))]
-  assert parts == ["loss"] * 12 + ["model"]
+  assert parts == ["loss"] * 36 + ["model"] * 3
 
 
 def test_jobs_know_their_config():
-  (job,) = _plan("model", sizes=(33,), repeats=3)
+  (job,) = _plan("model", sizes=(33,), slots=(None,), repeats=3)
   assert (job.config_file, job.overrides) == ("config", ("a.b=c",))
   assert job.repeats == 3
 

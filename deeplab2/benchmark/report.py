@@ -10,6 +10,7 @@ _HEAD = (
   "mode",
   "size",
   "batch",
+  "slots",
   "median",
   "quartiles",
   "images/s",
@@ -89,6 +90,7 @@ def _timed(job: Job, result: Mapping) -> tuple:
     job.mode,
     job.size,
     job.batch,
+    job.slots or "",
     _seconds(result["median"]),
     f"{_seconds(low)} .. {_seconds(high)}",
     f"{result['images_per_second']:.3g}",
@@ -149,7 +151,9 @@ def _shares(results, flops: Mapping[str, float]):
 
 
 def _name(job: Job) -> str:
-  return f"{job.part} ({job.precision}, {job.mode}, {job.size}, b{job.batch})"
+  slots = f", {job.slots} slots" if job.slots else ""
+  variant = f"{job.precision}, {job.mode}, {job.size}, b{job.batch}{slots}"
+  return f"{job.part} ({variant})"
 
 
 def _seconds(value: float) -> str:

@@ -24,12 +24,12 @@ MODEL = {
 }
 
 
-def _job(part):
-  return Job(part=part, config_file="a", size=641, batch=2)
+def _job(part, **changes):
+  return Job(part=part, config_file="a", size=641, batch=2, **changes)
 
 
 def test_times_are_a_table():
-  lines = format_results([(_job("loss"), TIMED)]).splitlines()
+  lines = format_results([(_job("loss", slots=64), TIMED)]).splitlines()
   assert lines[0].split()[1:4] == ["part", "|", "precision"]
   cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
   assert cells == [
@@ -38,6 +38,7 @@ def test_times_are_a_table():
     "graph",
     "641",
     "2",
+    "64",
     "500 ms",
     "400 ms .. 1.25 s",
     "4",

@@ -17,6 +17,7 @@ from deeplab2.benchmark.jobs import XLA, Job
 from deeplab2.input.pipeline import train_batches
 from deeplab2.layers.settled import settled_variables
 from deeplab2.losses import matching
+from deeplab2.metrics.panoptic_quality import PanopticQuality
 from deeplab2.structures import Targets
 
 
@@ -157,6 +158,27 @@ def match(architecture, experiment, job: Job) -> Subject:
   return Subject(lambda: function(similarity).numpy(), job.batch)
 
 
+def quality(architecture, experiment, job: Job) -> Subject:
+  """Panoptic quality of maps in memory, of many segments and few mistakes."""
+  del experiment
+  layout = architecture.dataset.layout
+  truth = scenes.block_labels(layout, job.size)
+  found = np.roll(truth, job.size // 16, axis=(0, 1))
+
+  def score():
+    metric = PanopticQuality(
+      architecture.dataset.num_classes,
+      layout.thing_ids,
+      layout.ignore_label,
+      layout.codec.divisor,
+    )
+    for _ in range(job.batch):
+      metric.update(truth, found)
+    return metric.result()
+
+  return Subject(score, job.batch)
+
+
 def records(architecture, experiment, job: Job) -> Subject:
   """The next batch of the input pipeline."""
   batches = iter(
@@ -177,6 +199,7 @@ SUBJECTS = {
   "train_step": train_step,
   "loss": loss,
   "matching": match,
+  "quality": quality,
   "input": records,
 }
 

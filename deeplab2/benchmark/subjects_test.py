@@ -36,6 +36,13 @@ def test_post_processing_gives_maps_of_more_than_void(architecture, experiment):
   assert len(np.unique(panoptic)) > 1
 
 
+def test_quality_is_that_of_maps_with_a_few_mistakes(architecture, experiment):
+  subject, result = _call("quality", architecture, experiment, size=97, batch=3)
+  assert subject.images == 3
+  quality = result.all.pq
+  assert 0.1 < quality < 0.9
+
+
 def test_the_loss_is_a_finite_number(architecture, experiment):
   _, total = _call("loss", architecture, experiment, batch=2)
   assert np.isfinite(total)
