@@ -163,7 +163,7 @@ def quality(architecture, experiment, job: Job) -> Subject:
   del experiment
   layout = architecture.dataset.layout
   truth = scenes.block_labels(layout, job.size)
-  found = np.roll(truth, job.size // 16, axis=(0, 1))
+  found = np.roll(truth, job.size // 32, axis=(0, 1))
 
   def score():
     metric = PanopticQuality(
