@@ -17,9 +17,12 @@ from tests.parity.recordings import (
   targets_of,
   thinned,
 )
-from tests.parity.training_test import gradients, statistics, tensors
-
-MOMENTUM = 0.99
+from tests.parity.training_test import (
+  MOMENTUM,
+  gradients,
+  statistics,
+  tensors,
+)
 
 
 def test_matching_does_not_round_small_similarities_away():

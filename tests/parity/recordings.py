@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import zlib
 
 import numpy as np
 
@@ -61,6 +62,17 @@ def thinned(array, at_most: int = 64) -> np.ndarray:
   flat = np.asarray(array).ravel()
   step = -(-flat.size // at_most)
   return flat[:: step + (step % 2 == 0)]
+
+
+def projection(key: str, array) -> float:
+  """The scalar product with normal random numbers that the key seeds.
+
+  One number that depends on every entry: an error of some length changes it by
+  about that length.
+  """
+  rng = np.random.default_rng(zlib.crc32(key.encode()))
+  direction = rng.standard_normal(np.size(array), np.float32)
+  return float(np.vdot(direction, np.ravel(array)))
 
 
 def prediction_of(arrays) -> MaskPrediction:
