@@ -32,10 +32,9 @@ _STEPS = (GLOBAL_STEP, GLOBAL_STEP + SUFFIX)
 class UnexplainedError(ValueError):
   """A checkpoint does not fit; `plan` says how."""
 
-  def __init__(self, source: str, plan: ImportPlan, advice: str = ""):
-    super().__init__(
-      f"checkpoint {source}: does not fit the model.{listings(plan)}{advice}"
-    )
+  def __init__(self, source: str, plan: ImportPlan, what_to_do: str = ""):
+    said = f"checkpoint {source}: does not fit the model."
+    super().__init__(said + listings(plan) + what_to_do)
     self.plan = plan
 
 
@@ -116,7 +115,10 @@ def import_weights(
     source = str(path) if is_archive(path) else prefix
     if plan.unexplained:
       raise UnexplainedError(source, plan, "" if whole else advice(plan))
-    cast = _cast(source, contents, plan)
+    wanted = list(plan.assigned.values())
+    if carry_over is not None:
+      wanted += [rows.name for rows in plan.by_class.values()]
+    cast = _types_to_cast(source, contents, wanted)
     carried = _assign(model, contents, plan, carry_over)
     return Imported(source, plan, step_of(contents), carried, cast)
 
@@ -174,14 +176,13 @@ def _with_statistics(variables, trainable: set[str]) -> frozenset[str]:
   return frozenset(p for p in variables if p.rpartition("/")[0] in layers)
 
 
-def _cast(source: str, contents, plan: ImportPlan) -> dict[str, int]:
-  """Type -> number of arrays to assign that have it, where not float32.
+def _types_to_cast(source: str, contents, names) -> dict[str, int]:
+  """Type -> number of the arrays that are of it, if it is not float32.
 
   Raises:
-    ValueError: there is one of something else than real numbers.
+    ValueError: one is of something else than real numbers.
   """
   counts = collections.Counter()
-  names = [*plan.assigned.values(), *(r.name for r in plan.by_class.values())]
   for name in names:
     dtype = contents.dtypes[name]
     if dtype not in _FLOATS:
