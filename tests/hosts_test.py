@@ -8,59 +8,71 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import textwrap
 
 import keras
 import numpy as np
 import pytest
-from source_tree import ROOT
+import tensorflow as tf
+from nursery import FORKS, Nursery
 
 if keras.backend.backend() != "tensorflow":
   pytest.skip("tf.distribute is TensorFlow's", allow_module_level=True)
 
-from deeplab2.training import checkpoint_files, multi_host, run
+from deeplab2.training import (
+  checkpoint_files,
+  cluster,
+  multi_host,
+  run,
+  strategies,
+)
 from deeplab2.training import fake_architecture as fake
 
 STEPS = 6
 
-SCRIPT = textwrap.dedent("""
-  import os, sys
-  import tensorflow as tf
-  sys.path.insert(0, "tests")
-  import hosts_test
-  from deeplab2.training import cluster, multi_host, run, strategies
-  from deeplab2.training import fake_architecture as fake
+pytestmark = pytest.mark.skipif(not FORKS, reason="no processes to fork")
 
-  def die(step):
-    # Reading runs ahead of training; the first checkpoint is to be there.
-    if os.path.exists(f"{sys.argv[1]}/ckpt-2.index"):
-      os.kill(os.getpid(), 9)
+
+class DoomedData(fake.Data):
+  """Kills its process when the first checkpoint is there."""
+
+  def __init__(self, folder):
+    self._folder = folder
+
+  def __call__(self, *arguments):
+    super().__init__(*arguments)
+    return self
+
+  def train(self, start_step=0, *shards):
+    steps = tf.data.Dataset.range(start_step, 2**40).map(
+      lambda step: tf.py_function(self._die, [step], tf.int64)
+    )
+    batches = super().train(start_step, *shards)
+    return tf.data.Dataset.zip(steps, batches).map(lambda _, batch: batch)
+
+  def _die(self, step):
+    if os.path.exists(f"{self._folder}/ckpt-2.index"):
+      os.kill(os.getpid(), signal.SIGKILL)
     return step
 
-  class Data(fake.Data):
-    def train(self, start, *shards):
-      batches = super().train(start, *shards)
-      if len(sys.argv) < 3:
-        return batches
-      steps = tf.data.Dataset.range(start, 2**40).map(
-        lambda step: tf.py_function(die, [step], tf.int64)
-      )
-      return tf.data.Dataset.zip(steps, batches).map(lambda _, batch: batch)
 
+def host(folder, doomed):
+  """One of the hosts, in a process of its own; returns its exit status."""
   hosts = cluster.read_cluster(os.environ["TF_CONFIG"])
   try:
     with multi_host.readable_loss(hosts):
       strategy = strategies.build_strategy(cluster=hosts, patience=120)
       run.run_experiment(
-        hosts_test.experiment(), "train_and_eval", sys.argv[1], strategy,
-        build=fake.build, data=Data,
+        experiment(),
+        "train_and_eval",
+        folder,
+        strategy,
+        build=fake.build,
+        data=DoomedData(folder) if doomed else fake.Data,
       )
   except multi_host.HostLostError as error:
     print(error)
-    sys.exit(multi_host.HOST_LOST)
-""")
+    return multi_host.HOST_LOST
+  return 0
 
 
 def experiment():
@@ -85,7 +97,14 @@ def free_ports():
     return [it.getsockname()[1] for it in (one, other)]
 
 
-def run_hosts(folder, doomed=None):
+@pytest.fixture(scope="module")
+def nursery():
+  nursery = Nursery()
+  yield nursery
+  nursery.close()
+
+
+def run_hosts(nursery, folder, doomed=None):
   """Runs both to their ends; (status, what it said) of each."""
   addresses = [f"localhost:{port}" for port in free_ports()]
   processes = []
@@ -94,30 +113,19 @@ def run_hosts(folder, doomed=None):
       "cluster": {"worker": addresses},
       "task": {"type": "worker", "index": index},
     }
-    environment = os.environ | {
-      "TF_CONFIG": json.dumps(config),
-      "CUDA_VISIBLE_DEVICES": "",
-      "PYTHONPATH": str(ROOT),
-    }
-    arguments = [str(folder)] + (["doomed"] if index == doomed else [])
     processes.append(
-      subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+      nursery.start(
+        "hosts_test:host",
+        str(folder),
+        index == doomed,
+        log=folder.with_suffix(f".{index}.log"),
+        TF_CONFIG=json.dumps(config),
       )
     )
-  said = [process.communicate(timeout=900)[0] for process in processes]
-  return [
-    (process.returncode, text)
-    for process, text in zip(processes, said, strict=True)
-  ]
+  return [process.wait() for process in processes]
 
 
-def test_a_lost_host_comes_back_and_two_do_what_one_does(tmp_path):
+def test_a_lost_host_comes_back_and_two_do_what_one_does(nursery, tmp_path):
   alone = run.run_experiment(
     experiment(),
     "train_and_eval",
@@ -126,13 +134,13 @@ def test_a_lost_host_comes_back_and_two_do_what_one_does(tmp_path):
     data=fake.Data,
   )
   folder = tmp_path / "hosts"
-  (status, said), (killed, _) = run_hosts(folder, doomed=1)
-  assert killed == -signal.SIGKILL
+  (status, said), (killed, _) = run_hosts(nursery, folder, doomed=1)
+  assert killed == 128 + signal.SIGKILL
   assert status == multi_host.HOST_LOST, said
   assert "another host is gone, or ended" in said
   assert not (folder / f"ckpt-{STEPS}.index").exists()
 
-  (status, said), (other, _) = run_hosts(folder)
+  (status, said), (other, _) = run_hosts(nursery, folder)
   assert (status, other) == (0, 0), said
   assert "Going on from" in said
 

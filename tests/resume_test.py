@@ -1,70 +1,28 @@
 """A run that is killed again and again ends as one that was left alone.
 
-A training of the small model runs in processes of its own. They are forked from
-one that has imported all that is slow and has not started TensorFlow, and are
-ended at random moments, by a signal or because the disk is full.
+A training of the small model is ended at random moments, by a signal or because
+the disk is full.
 """
 
 import json
-import os
-import pathlib
 import random
 import resource
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-from source_tree import ROOT
+from nursery import FORKS, Nursery
 
 from deeplab2.training import checkpoint_files, checkpoints
 from deeplab2.training.history import read_history
 
 STEPS = 24
-KILLS = 6
+KILLS = 4
 # Of the largest file that a "full" disk takes: curves fit, checkpoints do not.
 ROOM = 6000
-FORKS = hasattr(os, "fork") and sys.platform == "linux"
 
 pytestmark = pytest.mark.skipif(not FORKS, reason="no processes to fork")
-
-
-class Nursery:
-  """Starts trainings, in the process that this file is as a program."""
-
-  def __init__(self):
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    self._process = subprocess.Popen(
-      [sys.executable, __file__],
-      env={**os.environ, "PYTHONPATH": path},
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      text=True,
-    )
-
-  def train(self, directory, kill_after=None, kill_with=0, full_at=None):
-    """Trains, to the end or to a kill.
-
-    Args:
-      directory: of the run.
-      kill_after: seconds; None for never.
-      kill_with: number of the signal.
-      full_at: the disk is full from this step on.
-
-    Returns:
-      The exit status as a shell would have it, and what was said.
-    """
-    order = [str(directory), kill_after, int(kill_with), full_at]
-    self._process.stdin.write(json.dumps(order) + "\n")
-    self._process.stdin.flush()
-    status, said = json.loads(self._process.stdout.readline())
-    return status, said
-
-  def close(self):
-    self._process.stdin.close()
-    self._process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +32,19 @@ def nursery():
   nursery.close()
 
 
+def start(nursery, folder, full_at=None):
+  """Begins a session in a folder."""
+  return nursery.start(
+    "resume_test:train", str(folder), full_at, log=folder.with_suffix(".log")
+  )
+
+
 @pytest.fixture(scope="module")
 def whole(nursery, tmp_path_factory):
   """The folder of a run that nothing interrupted, and how long it took."""
   folder = tmp_path_factory.mktemp("whole")
   begun = time.monotonic()
-  status, said = nursery.train(folder)
+  status, said = start(nursery, folder).wait()
   assert status == 0, said
   return folder, time.monotonic() - begun
 
@@ -128,35 +93,39 @@ def test_kills_at_random_moments_change_nothing(nursery, whole, tmp_path):
   reached = []
   for _ in range(KILLS):
     number = draw.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-    status, said = nursery.train(tmp_path, draw.uniform(0.3, seconds), number)
+    session = start(nursery, tmp_path)
+    session.kill(number, after=draw.uniform(0.3, seconds))
+    status, said = session.wait()
     assert status in (0, 128 + number), said
     reached += checkpoints.checkpoint_steps(tmp_path)[-1:]
   assert reached == sorted(reached)
   assert reached, "no session came to a checkpoint"
-  status, said = nursery.train(tmp_path)
+  status, said = start(nursery, tmp_path).wait()
   assert status == 0, said
   assert_same(tmp_path, expected)
 
 
 def test_a_full_disk_ends_a_run_and_costs_it_nothing(nursery, whole, tmp_path):
-  status, said = nursery.train(tmp_path, full_at=8)
+  status, said = start(nursery, tmp_path, full_at=8).wait()
   assert status == 1
   assert said.splitlines()[-1] == (
     f"{tmp_path}/ckpt-8: could not be written: File too large. Once that is "
     f"mended, the same command goes on from {tmp_path}/ckpt-6."
   )
   assert checkpoints.checkpoint_steps(tmp_path) == [4, 6]
-  status, said = nursery.train(tmp_path)
+  status, said = start(nursery, tmp_path).wait()
   assert status == 0, said
   assert f"Going on from {tmp_path}/ckpt-6." in said
   assert_same(tmp_path, whole[0])
 
 
-# What follows runs in other processes.
+def train(directory, full_at):
+  """One session, in a process of its own; returns its exit status.
 
-
-def _go(directory, full_at):
-  """One session; returns its exit status."""
+  Args:
+    directory: of the run.
+    full_at: the disk is full from this step on; None for never.
+  """
   from deeplab2.training import fake_architecture as fake
   from deeplab2.training.files import NotWrittenError
   from deeplab2.training.run import run_experiment
@@ -190,42 +159,4 @@ def _go(directory, full_at):
     return 1
   except RunInterruptedError as interrupted:
     return 128 + interrupted.signal
-  except KeyboardInterrupt:
-    return 128 + signal.SIGINT
   return 0
-
-
-def _serve():
-  """Trains once for each line of the input, in a child."""
-  from deeplab2.training import fake_architecture, run  # noqa: F401
-
-  for line in sys.stdin:
-    directory, kill_after, kill_with, full_at = json.loads(line)
-    log = pathlib.Path(directory).with_suffix(".log")
-    child = os.fork()
-    if not child:
-      signal.signal(signal.SIGINT, signal.default_int_handler)
-      with open(log, "w") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-      os._exit(_go(directory, full_at))
-    status = _end(child, kill_after, kill_with)
-    print(json.dumps([status, log.read_text()]), flush=True)
-
-
-def _end(child, kill_after, kill_with):
-  """Waits for the child and kills it in time; its status as in a shell."""
-  deadline = time.monotonic() + (kill_after or float("inf"))
-  while True:
-    done, status = os.waitpid(child, os.WNOHANG)
-    if done:
-      code = os.waitstatus_to_exitcode(status)
-      return code if code >= 0 else 128 - code
-    if time.monotonic() > deadline:
-      os.kill(child, kill_with)
-      deadline = float("inf")
-    time.sleep(0.005)
-
-
-if __name__ == "__main__":
-  _serve()
