@@ -110,14 +110,21 @@ class Watchdog:
       what = f"computing step {self._step()}"
       if self._longest:
         what += f" (the longest up to now took {duration(self._longest)})"
-    return f"... still {what}, {duration(seconds)}"
+    reading = _reading(threads)
+    where = f"; reading is at {reading}" if reading else ""
+    return f"... still {what}, {duration(seconds)}{where}"
 
   def _starving(self, threads, seconds: float) -> str:
     """For a user whose input gives nothing."""
-    reading = sorted(set(whereabouts.records_being_read(threads)))
-    at = f"at {'; '.join(reading[:3])}" if reading else "at none of them"
+    reading = _reading(threads) or "none of them"
     return (
       f"... no data: the batch of step {self._step()} has not come for"
       f" {duration(seconds)}. Records: {', '.join(self._patterns)}; reading is"
-      f" {at}."
+      f" at {reading}."
     )
+
+
+def _reading(threads) -> str:
+  """File and record of up to three that threads are at."""
+  reading = sorted(set(whereabouts.records_being_read(threads)))
+  return "; ".join(reading[:3])

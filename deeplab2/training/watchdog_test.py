@@ -59,6 +59,16 @@ def test_an_input_that_gives_nothing_is_told_with_its_files(
   ]
 
 
+def test_reading_is_told_whatever_it_is_for(dog, lines, monkeypatch):
+  monkeypatch.setattr(
+    watchdog_lib.whereabouts,
+    "records_being_read",
+    lambda threads: ["val.tfrecord, record 2"],
+  )
+  time.sleep(1.5 * PATIENCE)
+  assert lines[0].endswith(" s; reading is at val.tfrecord, record 2")
+
+
 def test_batches_that_come_are_progress(dog, lines):
   clock = Clock()
   dog.watch(clock, lambda: clock.given)
