@@ -16,8 +16,8 @@ from keras import ops
 
 from deeplab2.layers.resize import resize_align_corners
 
-# Values an upsampled strip may hold: 4 MB of float32, which caches can hold.
-STRIP_VALUES = 2**20
+# Values an upsampled strip may hold: 8 MB of float32, which caches can hold.
+STRIP_VALUES = 2**21
 
 
 def reduce_upsampled(groups, size, reduce, types, strip_values=STRIP_VALUES):
