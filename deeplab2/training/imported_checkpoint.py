@@ -15,7 +15,12 @@ from deeplab2.interop.import_weights import (
   import_weights,
 )
 from deeplab2.models import build_meta_architecture
-from deeplab2.training import checkpoints, model_dir
+from deeplab2.training import (
+  checkpoint_files,
+  checkpoints,
+  files,
+  model_dir,
+)
 from deeplab2.training.initial_weights import class_carry_over
 
 
@@ -49,6 +54,7 @@ def import_checkpoint(
   Raises:
     ValueError: there is no checkpoint, it is broken or does not fit, or there
       is one at the output already.
+    files.NotWrittenError: there is no room, or another reason.
   """
   checkpoint_path = located(checkpoint_path)
   options = experiment.model_options
@@ -76,10 +82,15 @@ def _write(experiment, architecture, done: Imported, output_path) -> str:
   step = done.step or 0
   prefix = target_prefix(output_path, step)
   folder = os.path.dirname(prefix)
-  model_dir.claim(folder, experiment)
-  model_dir.describe(folder, experiment, architecture.dataset)
   state = checkpoints.model_state(architecture.model)
   state[checkpoints.GLOBAL_STEP] = tf.constant(step, tf.int64)
-  checkpoints.save(prefix, state)
-  announce(prefix)
+  with files.writing(prefix):
+    model_dir.claim(folder, experiment)
+    model_dir.describe(folder, experiment, architecture.dataset)
+    try:
+      checkpoints.save(prefix, state)
+    finally:
+      # TensorFlow leaves a part of the file where there is no room for all.
+      checkpoint_files.remove_unfinished(folder)
+    announce(prefix)
   return prefix

@@ -9,6 +9,7 @@ from deeplab2.interop.original_checkpoints import write_original_checkpoint
 from deeplab2.layers.variable_paths import variables_by_path
 from deeplab2.training import checkpoint_files, checkpoints
 from deeplab2.training import fake_architecture as fake
+from deeplab2.training.files import NotWrittenError
 from deeplab2.training.imported_checkpoint import import_checkpoint
 
 
@@ -74,6 +75,30 @@ def test_the_table_is_printed_even_if_nothing_is_written(original, tmp_path):
   assert not os.path.exists(tmp_path / "run")
   _, lines = convert(path, f"{tmp_path}/run/", allow_missing=["norm/"])
   assert lines[-1] == "Starts afresh as asked: norm."
+
+
+def test_a_full_disk_leaves_nothing_unfinished(original, tmp_path, monkeypatch):
+  folder = tmp_path / "run"
+
+  def save(prefix, state):
+    del prefix, state
+    (folder / "unfinished-ckpt-5.data-00000-of-00001.tempstate7").touch()
+    raise NotWrittenError("no room")
+
+  monkeypatch.setattr(checkpoints, "save", save)
+  with pytest.raises(NotWrittenError):
+    convert(original[1], f"{folder}/")
+  assert not list(folder.glob("*ckpt-5*"))
+
+
+def test_a_file_in_the_way_is_told(original, tmp_path):
+  (tmp_path / "run").touch()
+  with pytest.raises(NotWrittenError) as error:
+    convert(original[1], f"{tmp_path}/run/ckpt-5")
+  assert str(error.value) == (
+    f"{tmp_path}/run/ckpt-5: could not be written: {tmp_path}/run is not a "
+    "directory."
+  )
 
 
 def test_nothing_is_built_for_a_checkpoint_that_is_not_there(tmp_path):
