@@ -113,6 +113,7 @@ def test_a_full_disk_ends_a_run_and_costs_it_nothing(nursery, whole, tmp_path):
     f"mended, the same command goes on from {tmp_path}/ckpt-6."
   )
   assert checkpoints.checkpoint_steps(tmp_path) == [4, 6]
+  assert [p.name for p in tmp_path.iterdir() if "unfinished" in p.name] == []
   status, said = start(nursery, tmp_path).wait()
   assert status == 0, said
   assert f"Going on from {tmp_path}/ckpt-6." in said

@@ -37,13 +37,18 @@ def write(prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
   unfinished = os.path.join(folder, _UNFINISHED + name)
   parts = [unfinished + suffix for suffix in (_DATA, _INDEX)]
   with files.writing(prefix, parts):
-    with tf.device("CPU:0"):
-      tf.raw_ops.SaveV2(
-        prefix=unfinished,
-        tensor_names=list(arrays),
-        shape_and_slices=[""] * len(arrays),
-        tensors=[tf.constant(a) for a in arrays.values()],
-      )
+    try:
+      with tf.device("CPU:0"):
+        tf.raw_ops.SaveV2(
+          prefix=unfinished,
+          tensor_names=list(arrays),
+          shape_and_slices=[""] * len(arrays),
+          tensors=[tf.constant(a) for a in arrays.values()],
+        )
+    except tf.errors.OpError:
+      # It leaves a file of another name, as large as there was room for.
+      remove_unfinished(folder, name)
+      raise
     # An index of an earlier time would not fit the new data.
     if tf.io.gfile.exists(prefix + _INDEX):
       tf.io.gfile.remove(prefix + _INDEX)
@@ -52,10 +57,18 @@ def write(prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
     )
 
 
-def remove_unfinished(folder: str) -> None:
-  """Removes what interrupted writes left in a folder."""
-  for path in tf.io.gfile.glob(os.path.join(folder, f"{_UNFINISHED}*")):
-    tf.io.gfile.remove(path)
+def remove_unfinished(folder: str, name: str = "") -> None:
+  """Removes what interrupted writes left in a folder.
+
+  Args:
+    folder: it need not be there.
+    name: the beginning of those that count; all, unless given.
+  """
+  if not tf.io.gfile.isdir(folder or "."):
+    return
+  for file in tf.io.gfile.listdir(folder or "."):
+    if file.startswith(_UNFINISHED + name):
+      tf.io.gfile.remove(os.path.join(folder, file))
 
 
 def remove(prefix: str) -> None:

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab2.training import checkpoint_files
+from deeplab2.training.files import NotWrittenError
 
 ARRAYS = {
   "model/a/kernel": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -41,6 +42,18 @@ def test_a_kill_before_the_last_rename_leaves_no_checkpoint(
     write(tmp_path)
   assert not checkpoint_files.exists(str(tmp_path / "ckpt-7"))
   assert tf.train.latest_checkpoint(tmp_path) is None
+
+
+def test_a_full_disk_gets_its_room_back(tmp_path, monkeypatch):
+  def save(prefix, **options):
+    path = f"{prefix}.data-00000-of-00001.tempstate17"
+    tf.io.gfile.GFile(path, "w").write("as much as there was room for")
+    raise tf.errors.ResourceExhaustedError(None, None, "No space left")
+
+  monkeypatch.setattr(tf.raw_ops, "SaveV2", save)
+  with pytest.raises(NotWrittenError, match="No space left"):
+    write(tmp_path)
+  assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
