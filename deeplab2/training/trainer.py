@@ -133,12 +133,9 @@ class Trainer(orbit.StandardTrainer):
 
   @property
   def waits_between_steps(self) -> bool:
-    """Whether all is as the last step left it, for want of a batch.
-
-    Of several hosts, none knows what the others are at.
-    """
+    """Whether all is as the last step left it, for want of a batch."""
     begun = self.clock.given % self._options.micro_batches
-    return self._hosts.count == 1 and self.clock.waiting and not begun
+    return self.clock.waiting and not begun
 
   @property
   def skipped(self) -> int:

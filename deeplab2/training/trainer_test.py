@@ -1,3 +1,6 @@
+import threading
+import time
+
 import keras
 import numpy as np
 import orbit
@@ -316,6 +319,35 @@ def test_a_batch_that_does_not_come_changes_nothing(devices, request):
   for name, value in good.values().items():
     np.testing.assert_array_equal(values[name], value, err_msg=name)
   assert run.trainer.totals == good.trainer.totals
+
+
+def test_a_step_that_waits_for_its_batch_has_changed_nothing(one_device):
+  comes = threading.Event()
+
+  def wait(number):
+    if number == 3:
+      comes.wait(60)
+    return number
+
+  def late(number, batch):
+    return tf.py_function(wait, [number], tf.int64), batch
+
+  options = fake.experiment().train_dataset_options
+  batches = fake.train_batches(options).enumerate().map(late).map(last)
+  run, good = Run(one_device, batches=batches), Run(one_device)
+  thread = threading.Thread(target=run.train, args=(4,), daemon=True)
+  thread.start()
+  while not (run.trainer.step == 3 and run.trainer.waits_between_steps):
+    assert thread.is_alive()
+    time.sleep(0.01)
+  values = run.values()
+  good.train(3)
+  for name, value in good.values().items():
+    np.testing.assert_array_equal(values[name], value, err_msg=name)
+  comes.set()
+  thread.join(60)
+  assert run.trainer.step == 4
+  assert not run.trainer.waits_between_steps
 
 
 @pytest.mark.parametrize("devices", ["one_device", "two_devices"])

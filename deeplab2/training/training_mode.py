@@ -55,9 +55,10 @@ class TrainingMode:
     loop = self._build_loop(trainer, folder, tally)
     if self._evaluation is not None:
       self._evaluation.observe(_StopWhenHalted(trainer))
-    with interruptions.halting(
-      trainer.halt, self._log, loop.rescue
-    ) as interruption:
+    # Several hosts end together: none knows what the others are at.
+    alone = parts.hosts.count == 1
+    rescue = loop.rescue if alone else lambda: None
+    with interruptions.halting(trainer.halt, self._log, rescue) as interruption:
       try:
         self._alternate(loop)
       except RunInterruptedError as error:
