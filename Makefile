@@ -46,17 +46,28 @@ check: $(READY)
 docs: $(READY)
 	$(RUN) -m deeplab2.config.reference > g3doc/config_reference.md
 
-# About an hour on two cores, which should have nothing else to do.
+# About half an hour on two cores, which should have nothing else to do.
 MEASURE := $(RUN) evaluation/benchmark.py --config_file=max_deeplab_s \
   --page=g3doc/performance.md
+PICTURES := g3doc/images
 figures: $(READY)
 	$(MEASURE) --page_block=prediction --size=641 \
 	  --parts=model,machine,network,prediction,postprocess \
 	  --precisions=float32,mixed_bfloat16
+	$(MEASURE) --page_block=operations --size=641 --parts=operations \
+	  --precisions=float32,mixed_bfloat16 \
+	  --picture=$(PICTURES)/operations.png
 	$(MEASURE) --page_block=training --size=321 --batch=2 \
 	  --parts=train_step,loss,matching --precisions=float32,mixed_bfloat16
-	$(MEASURE) --page_block=growth --size=129,321,641,1025 \
-	  --parts=prediction,postprocess,loss --repeats=5
+	$(MEASURE) --page_block=size --size=129,321,641,1025 --repeats=5 \
+	  --parts=prediction,postprocess,loss,quality \
+	  --picture=$(PICTURES)/growth_size.png
+	$(MEASURE) --page_block=batch --size=321 --batch=1,2,4,8 --repeats=5 \
+	  --parts=prediction,postprocess,loss \
+	  --picture=$(PICTURES)/growth_batch.png
+	$(MEASURE) --page_block=slots --size=641 --slots=32,64,128,255 --repeats=5 \
+	  --parts=postprocess,loss,matching \
+	  --picture=$(PICTURES)/growth_slots.png
 
 # Newer compilers write code that refuses the older protobufs we allow. The last
 # one that does not has wheels for Python 3.11 and 3.12.

@@ -81,7 +81,7 @@ def test_another_program_may_stand_beside(tmp_path):
     (["--size=640"], "error: size: expected 16*k + 1, such as 641; got 640."),
     (["--size=big"], "error: size: expected whole numbers, such as 321,641"),
     (["--page=/no/page.md"], "error: page: expected a file; got /no/page.md."),
-    (["--parts=sleep"], "error: parts: expected one of model, machine, netw"),
+    (["--parts=sleep"], "error: parts: expected one of model, machine, oper"),
     (["--modes=eager"], "error: mode: expected one of graph, xla; got 'eager'"),
     (["--precisions=half"], "error: precision: expected one of float32, mix"),
     (["--repeats=0"], "error: repeats: expected 1 or more; got 0."),

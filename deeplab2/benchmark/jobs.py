@@ -8,6 +8,7 @@ MODES = (GRAPH, XLA)
 PRECISIONS = ("float32", "mixed_bfloat16")
 MODEL = "model"  # parameters and multiply-adds; nothing is timed
 MACHINE = "machine"  # what the machine can do at best
+OPERATIONS = "operations"  # where the time of a prediction goes
 TIMED = (
   "network",
   "prediction",
@@ -18,7 +19,7 @@ TIMED = (
   "quality",
   "input",
 )
-PARTS = (MODEL, MACHINE, *TIMED)
+PARTS = (MODEL, MACHINE, OPERATIONS, *TIMED)
 
 _SLOTS_FIELD = "model_options.backbone.num_mask_slots"
 

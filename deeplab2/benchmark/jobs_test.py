@@ -38,8 +38,9 @@ def test_what_the_job_asks_for_goes_after_what_the_user_sets():
   [
     (
       {"part": "sleep"},
-      "parts: expected one of model, machine, network, prediction, "
-      "postprocess, train_step, loss, matching, quality, input; got 'sleep'.",
+      "parts: expected one of model, machine, operations, network, "
+      "prediction, postprocess, train_step, loss, matching, quality, input; "
+      "got 'sleep'.",
     ),
     (
       {"precision": "half"},

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from deeplab2.benchmark.jobs import MACHINE, MODEL, Job
+from deeplab2.benchmark.jobs import MACHINE, MODEL, OPERATIONS, Job
 
 _HEAD = (
   "part",
@@ -22,7 +22,9 @@ _HEAD = (
 _RIVAL_HEAD = ("part", "precision", "mode", "what", "ours", "theirs", "ratio")
 _RIVAL_ROWS = {
   "call": "a call",
+  "first_call": "the first call",
   "process": "the process",
+  "added_bytes": "memory of the calls",
   "peak_bytes": "peak memory",
 }
 
@@ -45,6 +47,8 @@ def format_results(results: Iterable[tuple[Job, Mapping]]) -> str:
       blocks.append(f"{_name(job)}: {result['error']}")
     elif job.part == MODEL:
       blocks.append(_model(job, result))
+    elif job.part == OPERATIONS:
+      blocks.append(_operations(job, result["operations"]))
     elif job.part == MACHINE:
       notes.append(_machine(job, result))
     else:
@@ -64,7 +68,7 @@ def format_contest(job: Job, found: Mapping) -> str:
   rows = []
   for key, label in _RIVAL_ROWS.items():
     if key in found:
-      show = _bytes if key == "peak_bytes" else _seconds
+      show = _bytes if key.endswith("bytes") else _seconds
       sides = (show(found[key]["ours"]), show(found[key]["theirs"]))
       ratio = f"{found[key]['ratio']:.2f}x"
       rows.append((job.part, job.precision, job.mode, label, *sides, ratio))
@@ -122,6 +126,17 @@ def _model(job: Job, result: Mapping) -> str:
     f"{result['parameters']:,} parameters; at {job.size} x {job.size} "
     f"{_giga(result['multiply_adds'])} G multiply-adds, of which a prediction "
     f"needs {_giga(result['multiply_adds_of_prediction'])} G"
+  )
+
+
+def _operations(job: Job, seconds: Mapping[str, float]) -> str:
+  total = sum(seconds.values())
+  rows = [
+    (kind, _seconds(value), f"{value / total:.0%}")
+    for kind, value in seconds.items()
+  ]
+  return (
+    f"{_name(job)}:\n\n{format_table(('operation', 'time', 'share'), rows)}"
   )
 
 

@@ -74,6 +74,18 @@ def test_predictions_are_held_to_the_machine():
   assert "1000 GFLOP/s in float32 products of matrices; 40.0 GB/s" in text
 
 
+def test_operations_are_a_table_with_their_shares():
+  seconds = {"convolution": 0.3, "resize": 0.1}
+  text = format_results([(_job("operations"), {"operations": seconds})])
+  lines = text.splitlines()
+  assert lines[0] == "operations (float32, graph, 641, b2):"
+  cells = [[c.strip() for c in line.split("|")[1:-1]] for line in lines[4:]]
+  assert cells == [
+    ["convolution", "300 ms", "75%"],
+    ["resize", "100 ms", "25%"],
+  ]
+
+
 def test_what_failed_is_told_with_its_reason():
   text = format_results([(_job("loss"), {"error": "out of memory"})])
   assert text == "loss (float32, graph, 641, b2): out of memory"

@@ -1,8 +1,9 @@
 """Another program in turn with ours, A B A B: both see the same machine.
 
 The command's placeholders say what to do. It may print, as its last line, a
-JSON object with `seconds`, a list of the times of its repeated calls; without
-it, only what can be seen from outside is compared.
+JSON object with `seconds`, a list of the times of its repeated calls, and with
+`first_call` and `added_bytes`; what it does not print is not compared, but for
+what can be seen from outside.
 """
 
 import dataclasses
@@ -37,7 +38,9 @@ class Contest:
       return {"error": problems[0]}
     rows = {
       "call": _compare(_calls(self.ours), _calls(self.theirs)),
+      "first_call": _compare(*_printed(self, "first_call")),
       "process": _compare(*_each(self, "seconds")),
+      "added_bytes": _compare(*_printed(self, "added_bytes")),
       "peak_bytes": _compare(*_each(self, "peak_bytes")),
     }
     return {name: row for name, row in rows.items() if row}
@@ -84,6 +87,15 @@ def fill_command(command: str, job: Job) -> list[str]:
 
 def _calls(runs) -> list[float]:
   return [s for run in runs for s in run.result().get("seconds", ())]
+
+
+def _printed(contest: Contest, field: str) -> tuple[list, list]:
+  """What the runs of each side printed of themselves, if they did."""
+  sides = (contest.ours, contest.theirs)
+  return tuple(
+    [run.result()[field] for run in side if field in run.result()]
+    for side in sides
+  )
 
 
 def _each(contest: Contest, field: str) -> tuple[list, list]:

@@ -44,6 +44,17 @@ def test_ratios_are_theirs_over_ours():
   assert found["peak_bytes"]["ratio"] == 100 / 200
 
 
+def test_what_both_say_of_themselves_is_compared():
+  say = lambda **figures: _run(output=json.dumps({"seconds": [1.0], **figures}))
+  found = Contest(
+    JOB,
+    (say(first_call=2.0, added_bytes=10),),
+    (say(first_call=6.0),),
+  ).to_dict()
+  assert found["first_call"]["ratio"] == 3.0
+  assert "added_bytes" not in found
+
+
 def test_a_rival_that_says_nothing_is_seen_from_outside():
   found = Contest(JOB, (_run([1.0]),), (_run(),)).to_dict()
   assert set(found) == {"process", "peak_bytes"}

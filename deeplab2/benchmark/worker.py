@@ -13,7 +13,7 @@ import sys
 import time
 
 from deeplab2.benchmark import memory
-from deeplab2.benchmark.jobs import MACHINE, MODEL, Job
+from deeplab2.benchmark.jobs import MACHINE, MODEL, OPERATIONS, Job
 from deeplab2.benchmark.timing import time_calls
 
 
@@ -38,6 +38,8 @@ def measure(job: Job) -> dict:
     architecture = build_meta_architecture(experiment)
     if job.part == MODEL:
       return _measure_model(architecture, job)
+    if job.part == OPERATIONS:
+      return _measure_operations(architecture, experiment, job)
     return _measure_calls(architecture, experiment, job)
 
 
@@ -82,6 +84,17 @@ def _measure_model(architecture, job: Job) -> dict:
   from deeplab2.benchmark.network_size import network_size
 
   return network_size(architecture.model, job.size)
+
+
+def _measure_operations(architecture, experiment, job: Job) -> dict:
+  from deeplab2.backend import require_tensorflow
+  from deeplab2.benchmark.operations import seconds_by_kind
+  from deeplab2.benchmark.subjects import prediction
+
+  require_tensorflow("the part operations")
+  subject = prediction(architecture, experiment, job)
+  subject.call()  # traces and compiles
+  return {"operations": seconds_by_kind(subject.call)}
 
 
 def _measure_machine(job: Job) -> dict:
