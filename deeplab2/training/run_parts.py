@@ -66,6 +66,6 @@ class RunParts:
 
   def finish(self) -> dict:
     """Says where the metrics are, and gives them."""
-    if self._written:
+    if self._written and self.hosts.is_chief:  # others wrote for nobody
       self.log(f"Metrics: {self._written}")
     return self.metrics
