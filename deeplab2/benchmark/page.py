@@ -4,6 +4,8 @@ import os
 import platform
 import re
 
+from deeplab2.datasets.whole_file import whole_file
+
 
 def check_page(path: str, block: str | None):
   """Raises ValueError unless the file has that block, once."""
@@ -14,8 +16,8 @@ def fill_page(path: str, block: str, figures: str):
   """Replaces what is in a block by figures and the machine they are of."""
   before, after = _split(_read(path), path, block)
   text = f"{before}\n\n{figures}\n\n{machine()}\n\n{after}"
-  with open(path, "w", encoding="utf-8") as file:
-    file.write(text)
+  with whole_file(path) as file:
+    file.write(text.encode())
 
 
 def machine() -> str:

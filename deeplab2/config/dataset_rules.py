@@ -122,7 +122,7 @@ def is_checkpoint(path: str) -> bool:
   """Whether there is something at a path that could be a checkpoint."""
   if path.endswith(_ARCHIVES) and os.path.isfile(path):
     return True
-  escaped = glob.escape(path.rstrip("/"))
+  escaped = glob.escape(path.rstrip("/").removesuffix(".index"))
   return _is_remote(path) or any(
     glob.glob(escaped + ending) for ending in (".index", "/*.index")
   )

@@ -91,6 +91,7 @@ def test_a_checkpoint_is_a_prefix_or_a_folder_of_one(load, tmp_path):
   folder.mkdir()
   (folder / "model-7.index").touch()
   load(f"{CHECKPOINT}={folder}/model-7")
+  load(f"{CHECKPOINT}={folder}/model-7.index")
   load(f"{CHECKPOINT}={folder}/")
   load(f"{CHECKPOINT}=gs://bucket/model-7")
 
