@@ -1,8 +1,8 @@
 """What follows from variables alone, computed once where they stay as they are.
 
 A trained network multiplies its kernels with the factors of its normalizations,
-and rounds them where it computes in bfloat16, in each call anew: variables might
-have changed since the last one. Whoever knows that they do not says so here.
+and rounds them where it computes in bfloat16, in each call anew, because the
+variables might have changed. Whoever knows that they do not says so here.
 """
 
 import contextlib
