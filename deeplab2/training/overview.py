@@ -6,12 +6,13 @@ The memory of a step is estimated, by a simple model:
   + a gradient for each trained number, in float32, and with
     gradient_accumulation_steps the sum of them
   + ACTIVATIONS times what the layers of the network give for the images of a
-    device in the precision of the network.
+    device in the precision of the network
+  + on the host, GRAPH for the traced step.
 
-The last term has the results that the backward pass needs, those that it
+The factor stands for the results that the backward pass needs, those that it
 makes, and what operations need in between. Layers are measured when the network
-is made, on a small image, and count by pixels. ACTIVATIONS is a rough
-factor; g3doc/training.md says how far to trust it.
+is made, on a small image, and count by pixels. Both numbers come of measured
+peaks on CPUs; g3doc/training.md says how far to trust them.
 """
 
 import math
@@ -23,7 +24,8 @@ from deeplab2.training.layer_probe import OutputSize, layers_by_path
 from deeplab2.training.memory import memory_in_use, memory_of_host
 from deeplab2.training.progress import size
 
-ACTIVATIONS = 4.0
+ACTIVATIONS = 2.4
+GRAPH = 0.4e9  # bytes
 
 
 class Plan(NamedTuple):
@@ -72,7 +74,7 @@ def estimated_bytes(experiment, plan: Plan) -> int:
   gradients = 2 if trainer.gradient_accumulation_steps > 1 else 1
   step = gradients * 4 * trained + ACTIVATIONS * outputs
   if plan.device == "CPU":
-    return int(memory_in_use().get("host", 0) + step)
+    return int(memory_in_use().get("host", 0) + step + GRAPH)
   variables = _bytes_of_variables(plan.model, trainer.ema_decay > 0)
   return int(variables + step / plan.replicas)
 
