@@ -73,7 +73,6 @@ def test_the_estimate_grows_with_images_and_pixels(built, monkeypatch):
   large.train_dataset_options.batch_size *= 3
   fixed = 4 * TRAINED + int(overview_lib.GRAPH)
   left, right = (
-    overview_lib.estimated_bytes(e, plan(built)) - fixed
-    for e in (small, large)
+    overview_lib.estimated_bytes(e, plan(built)) - fixed for e in (small, large)
   )
   np.testing.assert_allclose(right, 3 * left, rtol=1e-3)
