@@ -75,7 +75,10 @@ ARROWS = {
   "benchmark": {
     "backend",
     "structures",
+    "layers",
     "losses",
+    "metrics",
+    "datasets",
     "config",
     "input",
     "models",
