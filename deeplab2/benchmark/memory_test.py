@@ -11,13 +11,14 @@ def test_the_peak_holds_what_was_freed_until_it_is_reset():
     pytest.skip("this system has no /proc/self/clear_refs")
   memory.reset_peak()
   before = memory.peak_bytes()
-  block = np.ones(64 * MEGABYTE, np.uint8)
+  block = np.ones(256 * MEGABYTE, np.uint8)
   del block
   high = memory.peak_bytes()
-  assert high > before + 32 * MEGABYTE
+  # What tests before this one left may be freed meanwhile.
+  assert high > before + 128 * MEGABYTE
   assert memory.resident_bytes() < high
   memory.reset_peak()
-  assert memory.peak_bytes() < high - 32 * MEGABYTE
+  assert memory.peak_bytes() < high - 128 * MEGABYTE
 
 
 def test_missing_fields_are_named():
