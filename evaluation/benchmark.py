@@ -105,6 +105,10 @@ def main(argv):
     with open(_OUTPUT_JSON.value, "w", encoding="utf-8") as file:
       json.dump({"machine": _machine(), "results": found}, file, indent=2)
     print(f"\nfigures: {_OUTPUT_JSON.value}")
+  if _PICTURE.value:
+    _draw(
+      [(job, entry["result"]) for job, entry in zip(work, found, strict=True)]
+    )
   if any("error" in entry["result"] for entry in found):
     sys.exit(1)
 
@@ -129,8 +133,12 @@ def _plan() -> list[jobs.Job]:
     repeats=_REPEATS.value,
   )
   work = plan_jobs(*config, choice)
+  if _PICTURE.value and _AGAINST.value is not None:
+    raise ValueError(
+      f"picture: expected none with --against; got {_PICTURE.value}."
+    )
   if _PICTURE.value and not _draws_operations(work):
-    check_varied(work)
+    check_varied([job for job in work if job.part in jobs.TIMED])
   return work
 
 
@@ -150,8 +158,6 @@ def _integers(flag) -> tuple[int, ...]:
 
 def _measure(work: list[jobs.Job]) -> tuple[list[dict], str]:
   """Results for the JSON, and as a table."""
-  from deeplab2.benchmark.growth import plot_growth
-  from deeplab2.benchmark.operations import plot_operations
   from deeplab2.benchmark.processes import run_job
   from deeplab2.benchmark.report import format_results
 
@@ -161,10 +167,6 @@ def _measure(work: list[jobs.Job]) -> tuple[list[dict], str]:
     results.append((job, run_job(job, _TIMEOUT.value).result()))
   text = format_results(results)
   print(text)
-  if _PICTURE.value:
-    plot = plot_operations if _draws_operations(work) else plot_growth
-    plot(results, _PICTURE.value)
-    print(f"\npicture: {_PICTURE.value}")
   found = [{"job": vars(job), "result": result} for job, result in results]
   return found, text
 
@@ -195,6 +197,20 @@ def _fill_page(text: str):
     from deeplab2.benchmark.page import fill_page
 
     fill_page(_PAGE.value, _PAGE_BLOCK.value, text)
+
+
+def _draw(results: list[tuple[jobs.Job, dict]]):
+  """Comes last: what was measured is written, if some of it failed or not."""
+  from deeplab2.benchmark.growth import plot_growth
+  from deeplab2.benchmark.operations import plot_operations
+
+  work = [job for job, _ in results]
+  plot = plot_operations if _draws_operations(work) else plot_growth
+  try:
+    plot(results, _PICTURE.value)
+  except ValueError as error:
+    sys.exit(f"error: {error}")
+  print(f"\npicture: {_PICTURE.value}")
 
 
 def _say(job: jobs.Job):

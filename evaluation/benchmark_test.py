@@ -87,6 +87,11 @@ def test_another_program_may_stand_beside(tmp_path):
     (["--repeats=0"], "error: repeats: expected 1 or more; got 0."),
     (["--set=SEED=1"], "error: SEED: expected a field"),
     (["--output_json=/no/where.json"], "error: output_json: expected a path"),
+    (
+      ["--size=33,65", "--picture=a.png", "--against=true"],
+      "error: picture: expected none with --against; got a.png.",
+    ),
+    (["--parts=model", "--size=33,65", "--picture=a.png"], "error: picture: e"),
     (["--slots=many"], "error: slots: expected whole numbers, such as"),
     (["--picture=a.png"], "error: picture: expected several values of one"),
     (["--picture=/no/a.png"], "error: picture: expected a path in an exist"),

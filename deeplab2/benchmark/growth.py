@@ -70,7 +70,7 @@ def _lines(timed, varied, quantity) -> dict[str, list[tuple[float, float]]]:
   """Points of each part, in order; what is too little to see is left out."""
   lines = {}
   for job, result in timed:
-    name = f"{job.part}, {job.precision}"
+    name = f"{job.part}, {job.precision}, {job.mode}"
     lines.setdefault(name, []).append((getattr(job, varied), quantity(result)))
   return {
     name: sorted(point for point in points if point[1] > 0)

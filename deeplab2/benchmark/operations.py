@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from deeplab2.benchmark.jobs import OPERATIONS, Job
 
 # Words in the names of TensorFlow's kernels, the first that is found decides.
+_REST = "value by value"
 _KINDS = {
+  _REST: ("Maximum", "Minimum"),  # though they begin like Max and Min
   "convolution": ("Conv2D", "DepthwiseConv"),
   "product of matrices": ("MatMul", "Einsum"),
   "normalization, softmax": ("BatchNorm", "Softmax", "Rsqrt"),
@@ -23,7 +25,6 @@ _KINDS = {
   "part or join": ("Slice", "Split", "Concat", "Pad", "Gather", "TensorList"),
   "largest, sum": ("TopK", "ArgMax", "Max", "Sum", "Mean", "Min", "All", "Any"),
 }
-_REST = "value by value"
 _CONTROL = ("While", "If", "Call", "NoOp", "Const", "Arg", "Retval", "Variable")
 _COLORS = ("#2563a8", "#d1662a", "#3c8d5a")
 
@@ -85,7 +86,9 @@ def plot_operations(results: Iterable[tuple[Job, Mapping]], path: str) -> None:
   from matplotlib.figure import Figure
 
   found = {
-    f"{job.precision}, {job.size}": result["operations"]
+    f"{job.precision}, {job.mode}, {job.size}, b{job.batch}": result[
+      "operations"
+    ]
     for job, result in results
     if job.part == OPERATIONS and "operations" in result
   }

@@ -23,6 +23,7 @@ def _job(part="operations", **changes):
     ("StridedSlice", "part or join"),
     ("TopKV2", "largest, sum"),
     ("AddV2", "value by value"),
+    ("Maximum", "value by value"),
     ("While", None),
     ("ReadVariableOp", None),
   ],

@@ -15,12 +15,7 @@ from deeplab2.interop.import_weights import (
   import_weights,
 )
 from deeplab2.models import build_meta_architecture
-from deeplab2.training import (
-  checkpoint_files,
-  checkpoints,
-  files,
-  model_dir,
-)
+from deeplab2.training import checkpoints, files, model_dir
 from deeplab2.training.initial_weights import class_carry_over
 
 
@@ -87,10 +82,6 @@ def _write(experiment, architecture, done: Imported, output_path) -> str:
   with files.writing(prefix):
     model_dir.claim(folder, experiment)
     model_dir.describe(folder, experiment, architecture.dataset)
-    try:
-      checkpoints.save(prefix, state)
-    finally:
-      # TensorFlow leaves a part of the file where there is no room for all.
-      checkpoint_files.remove_unfinished(folder)
+    checkpoints.save(prefix, state)
     announce(prefix)
   return prefix

@@ -77,20 +77,6 @@ def test_the_table_is_printed_even_if_nothing_is_written(original, tmp_path):
   assert lines[-1] == "Starts afresh as asked: norm."
 
 
-def test_a_full_disk_leaves_nothing_unfinished(original, tmp_path, monkeypatch):
-  folder = tmp_path / "run"
-
-  def save(prefix, state):
-    del prefix, state
-    (folder / "unfinished-ckpt-5.data-00000-of-00001.tempstate7").touch()
-    raise NotWrittenError("no room")
-
-  monkeypatch.setattr(checkpoints, "save", save)
-  with pytest.raises(NotWrittenError):
-    convert(original[1], f"{folder}/")
-  assert not list(folder.glob("*ckpt-5*"))
-
-
 def test_a_file_in_the_way_is_told(original, tmp_path):
   (tmp_path / "run").touch()
   with pytest.raises(NotWrittenError) as error:
