@@ -141,7 +141,7 @@ def merge_maskwise(
 def _reduce(logits) -> _PixelMaps:
   """Maps of a strip of upsampled logits: b r W n -> b r W each."""
   top, best = top_slot(logits)
-  confidence = top_probability(logits)
+  confidence = top_probability(logits, top)
   # The likeliest slot has the probability exp(top) / total.
   return _PixelMaps(best, confidence, top - ops.log(confidence))
 

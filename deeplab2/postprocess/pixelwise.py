@@ -144,5 +144,5 @@ def _reduce(logits, logits_left) -> _PixelMaps:
   """Maps of a strip of upsampled logits: b r W n, b r W m -> b r W each."""
   top, best = top_slot(logits)
   top_left, place = top_slot(logits_left)
-  confidence = top_probability(logits_left)
+  confidence = top_probability(logits_left, top_left)
   return _PixelMaps(best, place, confidence, top == top_left)

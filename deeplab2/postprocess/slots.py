@@ -65,6 +65,6 @@ def top_slot(logits):
   return value[..., 0], slot[..., 0]
 
 
-def top_probability(logits):
-  """Softmax of the likeliest slot of each pixel: b r W n -> b r W."""
-  return ops.max(ops.softmax(logits, axis=-1), axis=-1)
+def top_probability(logits, top):
+  """Softmax of the likeliest slot, whose logit is `top`: b r W n -> b r W."""
+  return 1.0 / ops.sum(ops.exp(logits - top[..., None]), axis=-1)

@@ -62,5 +62,11 @@ def test_the_top_probability_is_that_of_the_top_slot():
   logits = random_values(B, H, W, N)
   share = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
   np.testing.assert_allclose(
-    slots.top_probability(logits), share.max(-1), rtol=1e-5
+    slots.top_probability(logits, logits.max(-1)), share.max(-1), rtol=1e-5
   )
+
+
+def test_the_top_probability_of_large_logits_does_not_overflow():
+  logits = 1000.0 + random_values(B, H, W, N)
+  found = slots.top_probability(logits, logits.max(-1))
+  assert np.isfinite(found).all()

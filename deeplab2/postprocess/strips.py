@@ -90,17 +90,18 @@ def _at_least_one(x):
 
 
 def _map(function, starts, types):
-  """`function` of each start, one after the other, stacked."""
+  """`function` of each start, stacked; few at a time, for the memory."""
   if keras.backend.backend() != "tensorflow":
     return ops.map(function, starts)
   import tensorflow as tf
 
-  # `ops.map` would run ten at a time.
+  # `ops.map` would run ten at a time. Two, because some operations use one
+  # thread only.
   return tf.map_fn(
     function,
     starts,
     fn_output_signature=types,
-    parallel_iterations=1,
+    parallel_iterations=2,
   )
 
 
