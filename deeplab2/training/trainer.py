@@ -24,6 +24,7 @@ import tensorflow as tf
 from deeplab2.training import gradients as gradients_lib
 from deeplab2.training import optimizers, seeds, strategies
 from deeplab2.training.input_clock import InputClock
+from deeplab2.training.kept_statistics import KeptStatistics
 from deeplab2.training.nonfinite import Failure
 from deeplab2.training.totals import Totals
 from deeplab2.training.weight_average import WeightAverage
@@ -98,8 +99,9 @@ class Trainer(orbit.StandardTrainer):
     self._options = options
     self._paths = [p for group in groups for p in group.variables]
     self._variables = [v for g in groups for v in g.variables.values()]
-    self._statistics = architecture.model.non_trainable_variables
-    self._kept = [_copy_of(variable) for variable in self._statistics]
+    self._kept = KeptStatistics(
+      self._strategy, architecture.model.non_trainable_variables
+    )
     if options.jit_compile:
       # Sums over devices cannot cross a compiled function: one device only.
       self._learn = tf.function(self._learn, jit_compile=True, autograph=False)
@@ -171,17 +173,8 @@ class Trainer(orbit.StandardTrainer):
       total.assign(totals.sums.get(name, 0.0))
 
   def undo(self) -> None:
-    """Takes back what a step did whose batch, or a part of it, did not come.
-
-    Each device for itself: other hosts may have ended by now.
-    """
-    for variable, kept in zip(self._statistics, self._kept, strict=True):
-      for one, value in zip(
-        self._strategy.experimental_local_results(variable.value),
-        self._strategy.experimental_local_results(kept),
-        strict=True,
-      ):
-        one.assign(value)
+    """Takes back what a step did whose batch, or a part of it, did not come."""
+    self._kept.restore_from_outside()
 
   def skip(self) -> None:
     """Passes over the step that failed: its batch is left out.
@@ -233,7 +226,7 @@ class Trainer(orbit.StandardTrainer):
 
   def train_step(self, iterator):
     """Takes one step, in the cross-replica context."""
-    self._strategy.run(self._keep)
+    self._strategy.run(self._kept.keep)
     sums = self._add_up(iterator)
     outcome = self._strategy.run(self._measure, args=(sums,))
     terms = self._firsts(outcome.terms)
@@ -285,11 +278,6 @@ class Trainer(orbit.StandardTrainer):
       partial = self._partial[name]
       before = tf.where(number > 0, partial.read_value(), 0.0)
       partial.assign(before + value)
-
-  def _keep(self):
-    """Notes what a forward pass will change, in the replica context."""
-    for variable, kept in zip(self._statistics, self._kept, strict=True):
-      kept.assign(variable.value)
 
   def _learn_part(self, image, targets, number, gradients) -> _Sums:
     """Step 1 and 2 for a micro-batch, but for the sum over the devices.
@@ -376,16 +364,11 @@ class Trainer(orbit.StandardTrainer):
       self._average.update(self._groups[0].optimizer.iterations.value)
 
   def _refuse(self, outcome, terms):
-    self._strategy.run(self._undo)
+    self._strategy.run(self._kept.restore)
     self._norms.assign(self._firsts(outcome.squared_norms))
     for name, value in terms.items():
       self._last[name].assign(value)
     self._failed.assign(True)
-
-  def _undo(self):
-    """Takes back what the forward pass changed, in the replica context."""
-    for variable, kept in zip(self._statistics, self._kept, strict=True):
-      variable.assign(kept.read_value())
 
   def _make_sums(self, terms):
     """Makes the variables behind the means, outside the graph being traced."""
@@ -395,16 +378,6 @@ class Trainer(orbit.StandardTrainer):
           start = self._start.sums.get(name, 0.0)
           self._sums[name] = _scalar(start, tf.float64)
           self._last[name] = _scalar(0.0)
-
-
-def _copy_of(variable):
-  """A variable of the same value, which each device writes for itself."""
-  return tf.Variable(
-    variable.numpy(),
-    trainable=False,
-    synchronization=tf.VariableSynchronization.ON_READ,
-    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-  )
 
 
 def _scalar(value, dtype=tf.float32):
