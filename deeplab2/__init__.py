@@ -6,6 +6,10 @@ to import, and much can be done without it.
 
 import importlib
 
+from deeplab2.cpu_kernels import prefer_onednn
+
+prefer_onednn()
+
 __version__ = "0.1.0"
 
 _HOMES = {

@@ -20,6 +20,7 @@ ARROWS = {
   "program": set(),
   "stateless_random": set(),
   "backend": set(),
+  "cpu_kernels": set(),
   "layers": {"structures", "stateless_random"},
   "losses": {"structures", "stateless_random"},
   "metrics": {"structures"},
@@ -73,6 +74,7 @@ ARROWS = {
     "training",
   },
   "benchmark": {
+    "cpu_kernels",
     "backend",
     "structures",
     "layers",

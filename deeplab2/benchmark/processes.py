@@ -50,8 +50,15 @@ def run_job(job: Job, timeout: float) -> Run:
   return run_program(worker, timeout)
 
 
-def run_program(command: list[str], timeout: float) -> Run:
+def run_program(
+  command: list[str], timeout: float, environment: dict | None = None
+) -> Run:
   """Runs a command, and ends it when its time is over.
+
+  Args:
+    command: a program and its arguments.
+    timeout: seconds it may take.
+    environment: its variables; None for ours.
 
   Raises:
     ValueError: there is no such program.
@@ -60,7 +67,11 @@ def run_program(command: list[str], timeout: float) -> Run:
     begun = time.perf_counter()
     try:
       process = subprocess.Popen(
-        command, stdout=output, stderr=errors, start_new_session=True
+        command,
+        stdout=output,
+        stderr=errors,
+        env=environment,
+        start_new_session=True,
       )
     except OSError as error:
       raise ValueError(

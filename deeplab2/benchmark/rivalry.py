@@ -15,6 +15,7 @@ from collections.abc import Callable
 from deeplab2.benchmark.jobs import Job
 from deeplab2.benchmark.processes import Run, run_job, run_program
 from deeplab2.benchmark.timing import quartiles
+from deeplab2.cpu_kernels import environment_as_found
 
 PLACEHOLDERS = ("part", "size", "batch", "repeats", "precision", "mode")
 
@@ -66,7 +67,7 @@ def compete(
   filled = fill_command(command, job)
   for _ in range(rounds):
     ours.append(run_ours(job, timeout))
-    theirs.append(run_program(filled, timeout))
+    theirs.append(run_program(filled, timeout, environment_as_found()))
   return Contest(job, tuple(ours), tuple(theirs))
 
 

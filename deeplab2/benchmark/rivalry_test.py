@@ -1,11 +1,14 @@
 import json
+import os
+import shlex
 import sys
 
 import pytest
 
 from deeplab2.benchmark.jobs import Job
-from deeplab2.benchmark.processes import Run
+from deeplab2.benchmark.processes import Run, run_program
 from deeplab2.benchmark.rivalry import Contest, compete, fill_command
+from deeplab2.cpu_kernels import VARIABLE
 
 JOB = Job(part="matching", config_file="a", size=65, batch=3, repeats=2)
 
@@ -29,6 +32,29 @@ def test_both_run_in_turn(tmp_path):
   contest = compete(JOB, command, 3, 60, ours)
   assert log.read_text() == "A3BA3BA3B"
   assert len(contest.ours) == len(contest.theirs) == 3
+
+
+def test_the_other_program_has_the_environment_of_the_user(tmp_path):
+  """What we choose for our own TensorFlow does not reach it."""
+  log = tmp_path / "log"
+  code = (
+    "import os; "
+    f"open({str(log)!r}, 'w').write(str(os.environ.get({VARIABLE!r})))"
+  )
+  outer = (
+    "from deeplab2.benchmark.rivalry import compete; "
+    "from deeplab2.benchmark import rivalry_test as t; "
+    f"compete(t.JOB, {shlex.join([sys.executable, '-c', code])!r}, 1, 60, "
+    "lambda job, timeout: t._run())"
+  )
+  for chosen in (None, "0"):
+    environment = dict(os.environ)
+    environment.pop(VARIABLE, None)
+    if chosen is not None:
+      environment[VARIABLE] = chosen
+    run = run_program([sys.executable, "-c", outer], 60, environment)
+    assert run.status == 0, run.errors
+    assert log.read_text() == str(chosen)
 
 
 def test_ratios_are_theirs_over_ours():

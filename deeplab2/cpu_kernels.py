@@ -1,0 +1,31 @@
+"""TensorFlow's choice between two sets of CPU kernels, made before it starts.
+
+By itself it uses oneDNN's where a CPU multiplies bytes or bfloat16 in hardware,
+else Eigen's. With AVX2 alone, oneDNN's are the faster ones here as well: they
+add bias and ReLU while a product is still in registers.
+"""
+
+import os
+import platform
+
+VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
+_INTEL_OR_AMD = {"x86_64", "AMD64"}
+
+_found = os.environ.get(VARIABLE)
+
+
+def prefer_onednn(machine: str = platform.machine()) -> None:
+  """Has a TensorFlow that is imported later use oneDNN on x86.
+
+  Whoever has set the variable has decided already.
+  """
+  if machine in _INTEL_OR_AMD:
+    os.environ.setdefault(VARIABLE, "1")
+
+
+def environment_as_found() -> dict[str, str]:
+  """The environment for other programs, without what is chosen for ours."""
+  environment = dict(os.environ)
+  if _found is None:
+    environment.pop(VARIABLE, None)
+  return environment
