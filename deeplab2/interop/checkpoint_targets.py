@@ -26,14 +26,18 @@ def target_prefix(path: str, step: int) -> str:
   return path
 
 
+def list_beside(prefix: str) -> str:
+  """Path of the list of checkpoints that is in the same folder."""
+  return os.path.join(os.path.dirname(prefix), _LIST)
+
+
 def announce(prefix: str) -> None:
   """Lists a checkpoint for `tf.train.latest_checkpoint`, in a folder of none.
 
   A list that is there stays what it is.
   """
-  folder, name = os.path.split(prefix)
-  path = os.path.join(folder, _LIST)
+  path = list_beside(prefix)
   if not tf.io.gfile.exists(path):
     with tf.io.gfile.GFile(f"{path}.unfinished", "w") as file:
-      file.write(f'model_checkpoint_path: "{name}"\n')
+      file.write(f'model_checkpoint_path: "{os.path.basename(prefix)}"\n')
     tf.io.gfile.rename(f"{path}.unfinished", path, overwrite=True)

@@ -82,6 +82,7 @@ def import_weights(
   carry_over: CarryOver | None = None,
   whole: bool = False,
   weights: str | None = None,
+  source: str | None = None,
 ) -> Imported:
   """Assigns to each variable its array of a checkpoint, or nothing at all.
 
@@ -98,6 +99,8 @@ def import_weights(
     whole: that every variable has to be in the file.
     weights: "ema", the averages that a run with `ema_decay` keeps; "raw", the
       weights that it trains; None takes the averages where there are any.
+    source: what people know the checkpoint as; the files, or the archive,
+      unless given.
 
   Raises:
     UnexplainedError: something does not fit; all of it is listed.
@@ -112,7 +115,8 @@ def import_weights(
       exceptions,
       carry_over=carry_over is not None,
     )
-    source = str(path) if is_archive(path) else prefix
+    if source is None:
+      source = str(path) if is_archive(path) else prefix
     if plan.unexplained:
       raise UnexplainedError(source, plan, "" if whole else advice(plan))
     wanted = list(plan.assigned.values())

@@ -34,13 +34,12 @@ def write(prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
     files.NotWrittenError: there is no room, or another reason.
   """
   folder, name = os.path.split(prefix)
-  unfinished = os.path.join(folder, _UNFINISHED + name)
-  parts = [unfinished + suffix for suffix in (_DATA, _INDEX)]
+  parts = _unfinished(prefix)
   with files.writing(prefix, parts):
     try:
       with tf.device("CPU:0"):
         tf.raw_ops.SaveV2(
-          prefix=unfinished,
+          prefix=os.path.join(folder, _UNFINISHED + name),
           tensor_names=list(arrays),
           shape_and_slices=[""] * len(arrays),
           tensors=[tf.constant(a) for a in arrays.values()],
@@ -69,6 +68,17 @@ def remove_unfinished(folder: str, name: str = "") -> None:
   for file in tf.io.gfile.listdir(folder or "."):
     if file.startswith(_UNFINISHED + name):
       tf.io.gfile.remove(os.path.join(folder, file))
+
+
+def paths_of(prefix: str) -> list[str]:
+  """The files of a checkpoint, and those it has while it is written."""
+  return [prefix + _INDEX, prefix + _DATA, *_unfinished(prefix)]
+
+
+def _unfinished(prefix: str) -> list[str]:
+  folder, name = os.path.split(prefix)
+  path = os.path.join(folder, _UNFINISHED + name)
+  return [path + _DATA, path + _INDEX]
 
 
 def remove(prefix: str) -> None:

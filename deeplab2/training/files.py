@@ -2,9 +2,11 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import tensorflow as tf
+
+_UNFINISHED = ".unfinished"
 
 
 class NotWrittenError(Exception):
@@ -17,7 +19,7 @@ def write_whole(path: str, content: str | bytes) -> None:
   Raises:
     NotWrittenError: it cannot be; what was there before is still there.
   """
-  unfinished = path + ".unfinished"
+  unfinished = path + _UNFINISHED
   with writing(path, [unfinished]):
     with tf.io.gfile.GFile(unfinished, "wb") as file:
       file.write(content)
@@ -56,11 +58,44 @@ def writing(path: str, unfinished=()) -> Iterator[None]:
     ) from error
 
 
+@contextlib.contextmanager
+def all_or_none(paths: Iterable[str]) -> Iterator[None]:
+  """Within, files are made; if that fails, those that are new go again.
+
+  So do folders that were made for them. A kill, which nobody can answer, leaves
+  them: what makes the others count should be written last.
+
+  Args:
+    paths: of all that may be written, unfinished files of `write_whole` apart.
+  """
+  new = [path for path in paths if not tf.io.gfile.exists(path)]
+  folders = [folder for path in new for folder in _missing_folders(path)]
+  try:
+    yield
+  except BaseException:  # Ctrl-C as well
+    for path in new:
+      for name in (path, path + _UNFINISHED):
+        with contextlib.suppress(OSError, tf.errors.OpError):
+          tf.io.gfile.remove(name)
+    for folder in dict.fromkeys(folders):
+      with contextlib.suppress(OSError):  # somebody else's files are in it
+        os.rmdir(folder)
+    raise
+
+
+def _missing_folders(path: str) -> Iterator[str]:
+  """The folders above a file that are not there, the deepest first."""
+  folder = os.path.dirname(path)
+  while folder and not tf.io.gfile.exists(folder):
+    yield folder
+    folder = os.path.dirname(folder)
+
+
 def _reason(error: Exception) -> str:
   """What the system said, such as "No space left on device"."""
   if isinstance(error, OSError) and error.strerror:
     return error.strerror
-  first = str(error).strip().splitlines()[0]
+  first = (str(error).strip() or type(error).__name__).splitlines()[0]
   return first.rpartition("; ")[2].removesuffix("[Op:SaveV2]").strip()
 
 

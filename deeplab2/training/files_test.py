@@ -52,6 +52,38 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
   assert os.listdir(tmp_path) == ["folder"]
 
 
+def test_files_of_a_failure_go_and_others_stay(tmp_path):
+  old, new = tmp_path / "old", tmp_path / "a" / "b" / "new"
+  old.write_text("before")
+  with (
+    pytest.raises(KeyboardInterrupt),
+    files.all_or_none([str(old), str(new)]),
+  ):
+    new.parent.mkdir(parents=True)
+    for path in (old, new):
+      files.write_whole(str(path), "after")
+    raise KeyboardInterrupt
+  assert os.listdir(tmp_path) == ["old"]
+  assert old.read_text() == "after"
+
+
+def test_a_folder_with_files_of_somebody_else_stays(tmp_path):
+  new = tmp_path / "a" / "new"
+  with pytest.raises(ValueError), files.all_or_none([str(new)]):
+    new.parent.mkdir()
+    (new.parent / "theirs").touch()
+    (new.parent / "new.unfinished").touch()
+    raise ValueError
+  assert os.listdir(new.parent) == ["theirs"]
+
+
+def test_files_of_a_success_stay(tmp_path):
+  with files.all_or_none([f"{tmp_path}/a/new"]):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "new").touch()
+  assert os.listdir(tmp_path / "a") == ["new"]
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_a_full_disk_is_named():
   with (

@@ -40,10 +40,20 @@ def default_model_dir(experiment) -> str:
   return os.path.join("runs", experiment.experiment_name)
 
 
-def claim(model_dir: str, experiment, *, read_only: bool = False) -> None:
+def claim(
+  model_dir: str,
+  experiment,
+  *,
+  read_only: bool = False,
+  flag: str = "model_dir",
+) -> None:
   """Makes the directory this experiment's, or checks that it is.
 
-  With `read_only`, it only checks; another host makes it.
+  Args:
+    model_dir: the directory; it need not be there.
+    experiment: ExperimentOptions.
+    read_only: that it only checks; another host, or a later call, makes it.
+    flag: with which people chose the directory.
 
   Raises:
     ValueError: another experiment was trained there; the message shows the
@@ -54,14 +64,19 @@ def claim(model_dir: str, experiment, *, read_only: bool = False) -> None:
     difference = _difference(parse_experiment(path), experiment)
     if difference:
       raise ValueError(
-        "model_dir: expected an empty directory, or one of this experiment;"
-        f" {model_dir} has another one. Choose another --model_dir, or undo"
+        f"{flag}: expected an empty directory, or one of this experiment;"
+        f" {model_dir} has another one. Choose another --{flag}, or undo"
         f" what differs (- there, + now):\n{difference}"
       )
   if read_only:
     return
   tf.io.gfile.makedirs(model_dir)
   files.write_whole(path, format_textproto(experiment))
+
+
+def description_paths(model_dir: str) -> list[str]:
+  """The files that `describe` may write."""
+  return [os.path.join(model_dir, name) for name in (EXPERIMENT, DATASET)]
 
 
 def describe(model_dir: str, experiment, dataset) -> None:
