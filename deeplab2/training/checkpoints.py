@@ -246,9 +246,12 @@ class CheckpointFolder:
       checkpoint_files.write(self.prefix(step), values)
     except files.NotWrittenError as error:
       raise files.NotWrittenError(f"{error} {self._way_on(step)}") from error
-    for old in self.steps()[: -self._keep]:
+    # A later one is broken, or the run would have gone on from there: it must
+    # not push out those that are whole.
+    saved = [number for number in self.steps() if number <= step]
+    for old in saved[: -self._keep]:
       checkpoint_files.remove(self.prefix(old))
-    self._announce()
+    self._announce(saved[-self._keep :])
     return self.prefix(step)
 
   def progress(self, step: int) -> dict[str, np.ndarray]:
@@ -279,7 +282,7 @@ class CheckpointFolder:
 
   def _way_on(self, failed: int) -> str:
     """For a user whose checkpoint could not be written."""
-    older = [step for step in self.steps() if step != failed]
+    older = [step for step in self.steps() if step < failed]
     if not older:
       return "There is no checkpoint yet: the run would start anew."
     return (
@@ -287,9 +290,9 @@ class CheckpointFolder:
       f" {self.prefix(older[-1])}."
     )
 
-  def _announce(self) -> None:
+  def _announce(self, steps: list[int]) -> None:
     """Writes the list that `tf.train.latest_checkpoint` and others read."""
-    names = [f'"ckpt-{step}"' for step in self.steps()]
+    names = [f'"ckpt-{step}"' for step in steps]
     lines = [f"model_checkpoint_path: {names[-1]}"]
     lines += [f"all_model_checkpoint_paths: {name}" for name in names]
     path = os.path.join(self.directory, "checkpoint")

@@ -160,6 +160,24 @@ def test_a_broken_newest_is_passed_over_and_said_so(tmp_path):
   assert lines[0].startswith(start)
 
 
+def test_broken_ones_push_out_none_that_is_whole(tmp_path):
+  """They had the highest numbers, and what was saved was removed at once."""
+  save_steps(tmp_path, [8, 9, 10, 11, 12], keep=5)
+  for number in (10, 11, 12):
+    (tmp_path / f"ckpt-{number}.index").write_bytes(b"")
+  saved, step = folder(tmp_path)
+  assert saved.restore_newest(lambda line: None) == 9
+  step.assign(10)
+  saved.save(10)
+  assert saved.restore_newest(lambda line: None) == 10
+  assert tf.train.latest_checkpoint(tmp_path) == saved.prefix(10)
+  assert saved.steps() == [9, 10, 11, 12]
+  for number in (11, 12, 13):
+    step.assign(number)
+    saved.save(number)
+  assert saved.steps() == [12, 13]
+
+
 def test_a_folder_passes_over_a_broken_newest_and_says_so(tmp_path, capsys):
   source, target = model(1), model(2)
   saved = checkpoints.CheckpointFolder(
