@@ -15,14 +15,20 @@ from absl import app
 def run(
   main: Callable[[list[str]], None],
   hint: str = "the same command starts again",
+  *,
+  handle_sigterm: bool = True,
 ) -> None:
   """Calls `main` with what is left of the command line, as `app.run` does.
 
   Args:
     main: of the program.
     hint: what to do after an interruption.
+    handle_sigterm: whether SIGTERM lets `main` clean up. Python hears of it
+      only between its own instructions, so a program that may wait in others
+      for minutes, with nothing to clean up, had better end at once.
   """
-  signal.signal(signal.SIGTERM, _terminate)
+  if handle_sigterm:
+    signal.signal(signal.SIGTERM, _terminate)
   try:
     app.run(main)
   except KeyboardInterrupt:

@@ -16,9 +16,10 @@ import signal
 import sys
 import traceback
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 import deeplab2
+from deeplab2 import program
 from deeplab2.config import program_flags
 from deeplab2.config.scaling import scaling_warnings
 from deeplab2.training import cluster
@@ -121,8 +122,6 @@ def main(args):
   except training_loop.RunInterruptedError as interrupted:
     say(interrupted)
     sys.exit(128 + (interrupted.signal or signal.SIGTERM))
-  except KeyboardInterrupt:
-    sys.exit(128 + signal.SIGINT)
 
 
 def _is_ours(error) -> bool:
@@ -141,4 +140,7 @@ def _say_of_host(hosts, line):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  # While it trains it listens for signals by itself, and saves.
+  program.run(
+    main, "the same command starts again, or goes on", handle_sigterm=False
+  )
