@@ -136,6 +136,7 @@ def _watch_ctrl_c(reader, grace, end) -> None:
     while _next_signal(reader) != signal.SIGINT:
       pass
     _next_signal(reader, grace)
+    print("\ninterrupted", file=sys.stderr, flush=True)
     end(128 + signal.SIGINT)
 
 

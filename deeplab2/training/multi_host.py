@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
+from deeplab2.training import interruptions
 from deeplab2.training.cluster import Cluster
 
 # Exit status: nothing is wrong with this host (EX_TEMPFAIL of sysexits.h).
@@ -24,20 +25,27 @@ HOST_LOST = 75
 _HEARTBEAT_SECONDS = 30
 _REMINDER_SECONDS = 30.0
 _PAUSE_SECONDS = 2.0
+_GRACE_SECONDS = 1.0
 
 
 class HostLostError(Exception):
   """Another host of the run did not come, or is gone."""
 
 
-def build_strategy(cluster: Cluster, patience: float):
+def build_strategy(
+  cluster: Cluster, patience: float, end: Callable[[int], None] = os._exit
+):
   """Copies of the model on all hosts; waits until they are there.
 
-  A host that waits in vain ends the process: TensorFlow's own waiting for the
-  others has no end, and no way out.
+  A host that waits in vain, or hears Ctrl-C, ends the process: TensorFlow's own
+  waiting for the others has no end, and no way out.
   """
   _set_timeouts(cluster, patience)
-  with _waiting(cluster, patience), readable_loss(cluster):
+  with (
+    _waiting(cluster, patience, end),
+    interruptions.heard(grace=_GRACE_SECONDS, end=end),
+    readable_loss(cluster),
+  ):
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 

@@ -1,3 +1,7 @@
+import os
+import signal
+import threading
+
 import pytest
 import tensorflow as tf
 
@@ -50,6 +54,28 @@ def test_waiting_speaks_and_ends_when_patience_is_over(capsys):
     "waiting for the other hosts (10.0.0.1:9000, 10.0.0.2:9000)" in said.out
   )
   assert "the other hosts did not come within 0 s. Are they started" in said.err
+
+
+def test_ctrl_c_ends_the_waiting(monkeypatch):
+  """TensorFlow waits outside of Python, which heard of it when all was over."""
+  statuses, over = [], threading.Event()
+
+  def wait_for_others():
+    pipe = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(pipe)
+    os.write(pipe, bytes([signal.SIGINT]))
+    assert over.wait(10)
+
+  def end(status):
+    statuses.append(status)
+    over.set()
+
+  monkeypatch.setattr(multi_host, "_set_timeouts", lambda *arguments: None)
+  monkeypatch.setattr(
+    tf.distribute, "MultiWorkerMirroredStrategy", wait_for_others
+  )
+  multi_host.build_strategy(CLUSTER, 600.0, end)
+  assert statuses == [130]
 
 
 def test_who_need_not_wait_hears_nothing(capsys):
