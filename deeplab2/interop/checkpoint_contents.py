@@ -53,6 +53,15 @@ class CheckpointContents:
     """
     return {name: self._read(name) for name in names}
 
+  def check(self, names: Iterable[str]) -> None:
+    """Reads arrays of that name, one at a time, for their checksums alone.
+
+    Raises:
+      UnreadableCheckpointError: one is cut short or garbled.
+    """
+    for name in names:
+      self._read(name)
+
   def _read(self, name: str) -> np.ndarray:
     try:
       return self._reader.get_tensor(name)

@@ -21,6 +21,7 @@ from deeplab2.interop.checkpoint_contents import (
 )
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
+_CHUNK = 2**20
 _MEMBER = re.compile(r".+\.(index|data-\d{5}-of-\d{5})|checkpoint")
 
 
@@ -122,8 +123,7 @@ def _newest_whole(newest: str, log: Callable) -> str:
 def _read_all(prefix: str) -> None:
   """Raises an UnreadableCheckpointError unless every array can be read."""
   contents = CheckpointContents(prefix)
-  for name in contents.shapes:
-    contents.read([name])
+  contents.check(contents.shapes)
 
 
 def checkpoint_steps(directory: str) -> list[int]:
@@ -204,6 +204,9 @@ def _extract(path: str, folder: str) -> dict[str, str]:
           os.makedirs(found[inside])
         with open(os.path.join(found[inside], name), "wb") as target:
           shutil.copyfileobj(archive.extractfile(member), target)
+      # The checksum of all is at the very end, which nothing else asks for.
+      while archive.fileobj.read(_CHUNK):
+        pass
   except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
     # Of a file that is no archive, it has a line for each format that failed.
     reason = str(error).partition("\n")[0].rstrip(":")

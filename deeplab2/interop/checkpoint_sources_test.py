@@ -175,7 +175,7 @@ def test_a_broken_checkpoint_in_an_archive_is_named_with_it(folder, tmp_path):
   )
 
 
-@pytest.mark.parametrize("part", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.9, 0.9999])
 def test_a_truncated_archive_is_named(folder, tmp_path, part):
   (folder / "ckpt-1.data-00000-of-00001").write_bytes(
     np.random.default_rng(0).bytes(9973)

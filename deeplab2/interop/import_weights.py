@@ -21,7 +21,12 @@ from deeplab2.interop.import_report import (
   listings,
   table,
 )
-from deeplab2.interop.key_layouts import EMA, GLOBAL_STEP, OUR_AVERAGES
+from deeplab2.interop.key_layouts import (
+  EMA,
+  GLOBAL_STEP,
+  OUR_AVERAGES,
+  OURS,
+)
 from deeplab2.interop.original_keys import SUFFIX
 from deeplab2.layers.variable_paths import variables_by_path
 
@@ -48,6 +53,7 @@ class Imported:
     step: the training step that the file says it is of, or None.
     carried: axis of classes -> number of rows that were carried over.
     cast: type of entries in the file, if not float32 -> number of arrays.
+    not_finite: paths of variables that now hold an infinity or no number.
   """
 
   source: str
@@ -55,6 +61,7 @@ class Imported:
   step: int | None
   carried: dict[str, int]
   cast: dict[str, int]
+  not_finite: tuple[str, ...]
 
   def lines(self) -> list[str]:
     """What is worth a printed line: all that did not simply fit."""
@@ -68,6 +75,11 @@ class Imported:
       lines.append(f"Cast to float32: {count} arrays of {dtype}.")
     if self.plan.allowed:
       lines.append(f"Left in the file: {', '.join(self.plan.allowed)}.")
+    if self.not_finite:
+      lines.append(
+        f"warning: not finite in the file: {len(self.not_finite)} variables,"
+        f" the first of them {self.not_finite[0]}."
+      )
     return lines
 
   def table(self) -> str:
@@ -123,8 +135,12 @@ def import_weights(
     if carry_over is not None:
       wanted += [rows.name for rows in plan.by_class.values()]
     cast = _types_to_cast(source, contents, wanted)
-    carried = _assign(model, contents, plan, carry_over)
-    return Imported(source, plan, step_of(contents), carried, cast)
+    if plan.layout not in (OURS, OUR_AVERAGES):
+      # A file that came over the net, cut short in what nobody wants of it. Of
+      # ours, which are written whole, that would be most of the reading.
+      contents.check(set(contents.shapes) - set(wanted))
+    carried, not_finite = _assign(model, contents, plan, carry_over)
+    return Imported(source, plan, step_of(contents), carried, cast, not_finite)
 
 
 def _of_these_weights(shapes, weights: str | None, prefix: str):
@@ -198,8 +214,14 @@ def _types_to_cast(source: str, contents, names) -> dict[str, int]:
   return dict(+counts)
 
 
-def _assign(model, contents, plan: ImportPlan, carry_over) -> dict[str, int]:
-  """Reads all, then assigns all; returns the rows carried over by axis."""
+def _assign(
+  model, contents, plan: ImportPlan, carry_over
+) -> tuple[dict[str, int], tuple[str, ...]]:
+  """Reads all, then assigns all.
+
+  Returns:
+    The rows carried over by axis, and the paths of what is not finite.
+  """
   variables, axes = variables_by_path(model), class_axes(model)
   values: dict[str, Any] = {}
   carried: dict[str, int] = {}
@@ -215,7 +237,10 @@ def _assign(model, contents, plan: ImportPlan, carry_over) -> dict[str, int]:
   values |= {path: arrays[name] for path, name in plan.assigned.items()}
   for path, value in values.items():
     variables[path].assign(value)
-  return carried
+  not_finite = [
+    path for path in values if not np.isfinite(variables[path]).all()
+  ]
+  return carried, tuple(sorted(not_finite))
 
 
 def step_of(contents: CheckpointContents) -> int | None:

@@ -110,6 +110,31 @@ def test_slots_and_counters_are_passed_over(tmp_path, source, target):
   assert done.step == 4321
 
 
+def test_what_is_not_finite_is_told(tmp_path, source, target):
+  arrays = arrays_of(source, ORIGINAL)
+  for path, value in (("conv/kernel", np.nan), ("batch_norm/beta", np.inf)):
+    arrays[ORIGINAL.name_of(STEM + path)].flat[3] = value
+  done = import_weights(target, write(tmp_path / "ckpt-1", arrays))
+  assert done.lines() == [
+    "warning: not finite in the file: 2 variables, the first of them"
+    f" {STEM}batch_norm/beta."
+  ]
+
+
+def test_a_file_cut_short_in_what_nobody_wants_is_noticed(
+  tmp_path, source, target
+):
+  before = values_of(target)
+  last = f"optimizer/iter{SUFFIX}"
+  arrays = arrays_of(source, ORIGINAL) | {last: np.arange(5)}
+  prefix = write(tmp_path / "ckpt-1", arrays)
+  (data,) = tmp_path.glob("*.data-*")
+  data.write_bytes(data.read_bytes()[:-3])
+  with pytest.raises(ValueError, match=f"cut short or garbled.*{last}"):
+    import_weights(target, prefix)
+  assert_equal(values_of(target), before)
+
+
 def test_an_archive_is_read_as_it_is(tmp_path, source, target):
   folder = tmp_path / "max"
   folder.mkdir()
