@@ -57,17 +57,23 @@ def main(args):
   logging.set_verbosity(logging.WARNING)
   # TensorFlow takes seconds to import: after the flags are known to be right.
   from deeplab2.inference.trained_model import load_trained_model
-  from deeplab2.interop.original_checkpoints import export_original_checkpoint
-  from deeplab2.training import files
+  from deeplab2.interop.checkpoint_sources import located
+  from deeplab2.interop.checkpoint_targets import list_beside
+  from deeplab2.interop.original_checkpoints import (
+    export_original_checkpoint,
+    export_target,
+  )
+  from deeplab2.training import checkpoint_files, files
 
   try:
+    source = located(FLAGS.checkpoint_path)
+    prefix = export_target(source, FLAGS.output_path)
     trained = load_trained_model(
-      FLAGS.checkpoint_path, FLAGS.config_file, FLAGS.set, FLAGS.weights
+      source, FLAGS.config_file, FLAGS.set, FLAGS.weights
     )
-    with files.writing(FLAGS.output_path):
-      prefix = export_original_checkpoint(
-        trained.architecture.model, trained.checkpoint, FLAGS.output_path
-      )
+    made = [*checkpoint_files.paths_of(prefix), list_beside(prefix)]
+    with files.writing(prefix), files.all_or_none(made):
+      export_original_checkpoint(trained.architecture.model, source, prefix)
   except (ValueError, OSError, files.NotWrittenError) as error:
     sys.exit(f"{error}")
   print(f"Wrote {prefix}")

@@ -28,12 +28,25 @@ def export_original_checkpoint(model, source: str, output_path: str) -> str:
     source: the checkpoint it was loaded from, whose training step is kept.
     output_path: prefix to write at, or a folder.
   """
-  with open_checkpoint(source) as prefix:
-    step = step_of(CheckpointContents(prefix)) or 0
+  step = _step_of(source)
   prefix = target_prefix(output_path, step)
   write_original_checkpoint(model, prefix, step=step)
   announce(prefix)
   return prefix
+
+
+def export_target(source: str, output_path: str) -> str:
+  """The prefix that `export_original_checkpoint` will write at.
+
+  Raises:
+    ValueError: there is a checkpoint already, or `source` is broken.
+  """
+  return target_prefix(output_path, _step_of(source))
+
+
+def _step_of(source: str) -> int:
+  with open_checkpoint(source) as prefix:
+    return step_of(CheckpointContents(prefix)) or 0
 
 
 def write_original_checkpoint(

@@ -6,6 +6,7 @@ from deeplab2.interop.conftest import build_network, values_of
 from deeplab2.interop.import_weights import import_weights
 from deeplab2.interop.original_checkpoints import (
   export_original_checkpoint,
+  export_target,
   write_original_checkpoint,
 )
 from deeplab2.interop.original_keys import SUFFIX, original_key
@@ -55,7 +56,8 @@ def test_objects_of_the_originals_kind_find_their_values(written):
 
 def test_an_exported_checkpoint_keeps_the_step_of_its_source(written, tmp_path):
   network, source = written
+  target = export_target(source, f"{tmp_path}/out/")
   prefix = export_original_checkpoint(network, source, f"{tmp_path}/out/")
-  assert prefix == tf.train.latest_checkpoint(tmp_path / "out")
+  assert prefix == target == tf.train.latest_checkpoint(tmp_path / "out")
   assert prefix.endswith("out/ckpt-17")
   assert import_weights(network, prefix, whole=True).step == 17
