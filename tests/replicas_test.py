@@ -21,7 +21,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
-from deeplab2.layers.recompute import recompute
+from deeplab2.layers.recompute import runner
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 halves = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -46,7 +46,7 @@ def step(synchronized, again):
   def run(part):
     def replica(part):
       with tf.GradientTape() as tape:
-        y = recompute(layer, part) if again else layer(part, training=True)
+        y = runner(training=True, again=again)(layer, part)
         loss = tf.reduce_sum(y * y * part)
       return y, tape.gradient(loss, layer.gamma.value)
 

@@ -18,7 +18,7 @@ from deeplab2.layers.dual_path_transformer import (
   NUM_DROP_PATHS,
   DualPathTransformer,
 )
-from deeplab2.layers.recompute import recompute
+from deeplab2.layers.recompute import runner
 from deeplab2.layers.residual_block import BLOCKS
 from deeplab2.layers.resized_fuse import ResizedFuse
 from deeplab2.layers.stem import STEMS
@@ -44,11 +44,11 @@ class ResidualStage(Composite):
   """The blocks of a `Stage`, each with its transformer if it has one."""
 
   def __init__(
-    self, stage: Stage, ffn_channels: int, norm: NormOptions, *, recompute_axial
+    self, stage: Stage, ffn_channels: int, norm: NormOptions, *, recomputes
   ):
     super().__init__()
     self.stage = stage
-    self.recompute_axial = recompute_axial
+    self.recomputes = recomputes
     for i, block in enumerate(stage.blocks, start=1):
       kind = BLOCKS[block.kind]
       layer = kind(block.channels, norm, strides=block.strides)
@@ -59,27 +59,20 @@ class ResidualStage(Composite):
 
   def call(self, x, memory=None, keep=None, training=False):
     """Features b h w c and memory b n d to the same; `keep` as from `Paths`."""
+    run = runner(training=training, again=self.recomputes)
     paths = iter(keep if keep is not None else ())
     for i, block in enumerate(self.stage.blocks, start=1):
       drops = keep is not None and block.drop_rate > 0
       layer = getattr(self, f"block{i}")
       factor = next(paths) if drops else None
-      x = self._apply(layer, block, x, factor, training)
+      x = run(layer, x, keep=factor)
       if block.transformer:
         factors = None
         if drops:
           factors = [next(paths) for _ in range(NUM_DROP_PATHS)]
         transformer = getattr(self, f"block{i}_transformer")
-        x, memory = transformer(x, memory, keep=factors, training=training)
+        x, memory = run(transformer, x, memory, keep=factors)
     return x, memory
-
-  def _apply(self, layer, block, x, factor, training):
-    again = self.recompute_axial and block.kind == "axial"
-    if not (again and training and layer.built):
-      return layer(x, keep=factor, training=training)
-    return (
-      recompute(layer, x) if factor is None else recompute(layer, x, factor)
-    )
 
   @property
   def drop_rates(self):
@@ -100,12 +93,13 @@ class AxialResNet(Composite):
     plan: NetworkPlan,
     norm: NormOptions,
     *,
-    recompute_axial: bool = False,
+    recomputes: bool = False,
     **kwargs,
   ):
     super().__init__(**kwargs)
     self.plan = plan
     self.norm = norm
+    self.recomputes = recomputes
     self.stem = STEMS[plan.stem](plan.stem_width, norm)
     strides = {stage.name: stage.stride for stage in plan.stages}
     for stage in plan.stages:
@@ -118,7 +112,7 @@ class AxialResNet(Composite):
         )
         setattr(self, stage.fuse_name, fuse)
       layer = ResidualStage(
-        stage, plan.ffn_channels, norm, recompute_axial=recompute_axial
+        stage, plan.ffn_channels, norm, recomputes=recomputes
       )
       setattr(self, stage.name, layer)
     if plan.memory_slots:
@@ -139,14 +133,15 @@ class AxialResNet(Composite):
 
     `seed`, an int32 pair, turns on drop path in training.
     """
+    run = runner(training=training, again=self.recomputes)
     memory = self._initial_memory(image)
     keep = self._drop_paths(image, seed) if training else {}
-    x = self.stem(image, training=training)
+    x = run(self.stem, image)
     maps = {"stage1": x}
     for stage in self.plan.stages:
       if stage.inputs:
         fuse = getattr(self, stage.fuse_name)
-        x = fuse([maps[name] for name in stage.inputs], training=training)
+        x = run(fuse, [maps[name] for name in stage.inputs])
       layer = getattr(self, stage.name)
       x, memory = layer(x, memory, keep=keep.get(stage.name), training=training)
       maps[stage.name] = x

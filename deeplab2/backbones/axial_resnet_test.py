@@ -110,7 +110,7 @@ def test_samples_are_dropped_apart():
 def test_recomputing_changes_nothing_but_memory_use():
   plan = tiny_plan(drop_path_rate=0.5)
   plain = AxialResNet(plan, NormOptions())
-  again = AxialResNet(plan, NormOptions(), recompute_axial=True)
+  again = AxialResNet(plan, NormOptions(), recomputes=True)
   image = _image()
   plain(image)
   again(image)

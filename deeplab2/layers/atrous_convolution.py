@@ -30,12 +30,15 @@ def sum_of_taps(x, kernel, rate: int):
   """
   _, height, width, _ = x.shape
   rows, columns = kernel.shape[:2]
+  # Not kernel[i, j]: its gradient is as large as the kernel, for every place.
+  taps = iter(ops.unstack(ops.reshape(kernel, (-1, *kernel.shape[2:]))))
   total = 0
   for i, j in itertools.product(range(rows), range(columns)):
+    tap = next(taps)
     down, right = (i - rows // 2) * rate, (j - columns // 2) * rate
     if abs(down) >= height or abs(right) >= width:
       continue
-    y = ops.einsum("bhwc,cd->bhwd", _shifted(x, down, right), kernel[i, j])
+    y = ops.einsum("bhwc,cd->bhwd", _shifted(x, down, right), tap)
     total = total + ops.pad(y, ((0, 0), _gap(down), _gap(right), (0, 0)))
   return total
 

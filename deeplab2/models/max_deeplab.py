@@ -19,6 +19,7 @@ from deeplab2.heads.prediction_head import PredictionHead
 from deeplab2.heads.semantic_decoder import DecoderOptions, SemanticDecoder
 from deeplab2.layers.batch_norm import NormOptions
 from deeplab2.layers.precision import precision_of_layers
+from deeplab2.layers.recompute import runner
 from deeplab2.stateless_random import split_seed
 from deeplab2.structures import MaskPrediction
 
@@ -67,7 +68,8 @@ class MaXDeepLab(keras.Model):
     semantic: of the auxiliary branch.
     norm: of all normalizations.
     initial_mask_scale: factor on the mask logits of a new network.
-    recompute_axial: saves memory in training by computing axial blocks twice.
+    recomputes: saves memory in training by computing each part once more for
+      its gradient.
     precision: "float32" or "mixed_bfloat16"; the latter keeps softmax,
       normalizations and logits in float32.
   """
@@ -81,7 +83,7 @@ class MaXDeepLab(keras.Model):
     semantic: SemanticBranch,
     norm: NormOptions | None = None,
     initial_mask_scale: float = 0.1,
-    recompute_axial: bool = False,
+    recomputes: bool = False,
     precision: str = "float32",
     name: str = "max_deeplab",
   ):
@@ -90,8 +92,9 @@ class MaXDeepLab(keras.Model):
       super().__init__(name=name, autocast=False)
       norm = norm or NormOptions()
       self.plan = plan
+      self.recomputes = recomputes
       self.semantic = semantic
-      self.encoder = AxialResNet(plan, norm, recompute_axial=recompute_axial)
+      self.encoder = AxialResNet(plan, norm, recomputes=recomputes)
       if self.decodes_semantic:
         self.semantic_decoder = SemanticDecoder(semantic.decoder, norm)
       self.semantic_head = PredictionHead(
@@ -135,15 +138,16 @@ class MaXDeepLab(keras.Model):
     features = self.encoder(
       self.normalize(image), training=training, seed=path_seed
     )
-    masks, classes, pixel_features = self.mask_head(
+    run = runner(training=training, again=self.recomputes)
+    masks, classes, pixel_features = run(
+      self.mask_head,
       ops.relu(features.maps[self.plan.panoptic]),
       features.class_feature,
       features.mask_feature,
-      training=training,
     )
     semantic = None
     if auxiliary:
-      semantic = self._semantic_logits(features, training, dropout_seed)
+      semantic = self._semantic_logits(features, run, dropout_seed)
     return MaskPrediction(masks, classes, pixel_features, semantic)
 
   def normalize(self, image):
@@ -151,17 +155,17 @@ class MaXDeepLab(keras.Model):
     image = ops.cast(image, "float32") / 127.5 - 1.0
     return ops.cast(image, self.compute_dtype)
 
-  def _semantic_logits(self, features: Features, training, seed):
+  def _semantic_logits(self, features: Features, run, seed):
     if not self.decodes_semantic:
       x = self.feature(features, "feature_semantic")
     else:
-      x = self.semantic_decoder(
+      x = run(
+        self.semantic_decoder,
         self.feature(features, self.semantic.deep),
         [self.feature(features, name) for name in self.semantic.shallow],
-        training=training,
         seed=seed,
       )
-    return self.semantic_head(x, training=training)
+    return run(self.semantic_head, x)
 
   def feature(self, features: Features, name: str):
     """A rectified map by the name that configs know it by."""
@@ -223,7 +227,7 @@ def build_max_deeplab(experiment, dataset) -> MaXDeepLab:
       synchronized=solver.use_sync_batchnorm,
     ),
     initial_mask_scale=heads.initial_mask_scale,
-    recompute_axial=options.backbone.recompute_grad,
+    recomputes=options.backbone.recompute_grad,
     precision=experiment.trainer_options.precision,
   )
   _create_variables(model)

@@ -206,6 +206,55 @@ def test_a_graph_serves_sizes_that_it_does_not_know(model):
       np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
 
+def test_recomputing_changes_no_gradient_but_what_is_kept_for_them():
+  """With the backward pass as all that depends on the loss's own gradient."""
+  tf = pytest.importorskip("tensorflow")
+  if keras.backend.backend() != "tensorflow":
+    pytest.skip("gradients are taken with TensorFlow")
+  image = tf.constant(_image())
+
+  def learn(recomputes):
+    keras.utils.set_random_seed(0)
+    model = _model(drop_path_rate=0.5, recomputes=recomputes)
+    for i, variable in enumerate(model.trainable_variables):
+      noise = tf.random.stateless_normal(variable.shape, (i, 7))
+      variable.assign(variable + 0.1 * noise)
+
+    @tf.function
+    def step(image, late):
+      with tf.GradientTape() as tape:
+        prediction = model(image, training=True, seed=SEED)
+        total = sum(tf.reduce_mean(x * x) for x in prediction)
+      sources = [v.value for v in model.trainable_variables]
+      return total, tape.gradient(total, sources, late)
+
+    step = step.get_concrete_function(image, tf.ones(()))
+    total, gradients = step(image, tf.ones(()))
+    return (
+      [total, *gradients, *model.non_trainable_variables],
+      _bytes_kept_for(step.graph.inputs[1], step.graph),
+    )
+
+  (once, kept), (twice, kept_again) = learn(False), learn(True)
+  largest = max(np.abs(g).max() for g in once)
+  for a, b in zip(once, twice, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5 * largest)
+  assert kept_again < 0.4 * kept
+
+
+def _bytes_kept_for(late, graph):
+  """Of tensors of known size that only what depends on `late` still takes."""
+  behind = {late.op}
+  kept = {}
+  for op in graph.get_operations():
+    if any(x.op in behind for x in op.inputs):
+      behind.add(op)
+      for x in op.inputs:
+        if x.op not in behind and x.op.type not in ("Const", "ReadVariableOp"):
+          kept[x.name] = x.dtype.size * (x.shape.num_elements() or 0)
+  return sum(kept.values())
+
+
 EXPERIMENT = """
 model_options {
   backbone {
@@ -256,7 +305,9 @@ def test_every_field_of_a_config_arrives(configured):
   assert plan.stages[3].channels == 512
   assert plan.stages[3].blocks[0].transformer == 32
   np.testing.assert_allclose(plan.stages[4].blocks[0].drop_rate, 0.2)
-  assert encoder.stage4.recompute_axial
+  assert (
+    configured.recomputes and encoder.recomputes and encoder.stage4.recomputes
+  )
   assert norm.synchronized
   np.testing.assert_allclose((norm.momentum, norm.epsilon), (0.9, 0.01))
   decoder = configured.semantic_decoder
