@@ -269,6 +269,10 @@ class CheckpointFolder:
     One that is cut short or garbled is passed over, and `log` gets a line that
     says so. One that does not fit the model stops the run. What an interrupted
     writing left is removed.
+
+    Raises:
+      ValueError: there are some and none can be read, or one does not fit. A
+        run that began anew would overwrite what might be mended.
     """
     if not self._read_only:
       checkpoint_files.remove_unfinished(self.directory)
@@ -278,6 +282,13 @@ class CheckpointFolder:
         return step
       except checkpoint_files.BrokenCheckpointError as error:
         log(f"Passed over {error}")
+    broken = ", ".join(f"ckpt-{step}" for step in self.steps())
+    if broken:
+      raise ValueError(
+        "model_dir: expected a checkpoint that can be read, or none at all; got"
+        f" {broken} in {self.directory}, all of them broken. Put a whole one"
+        " there or, to start anew, take these away."
+      )
     return None
 
   def _way_on(self, failed: int) -> str:

@@ -160,6 +160,22 @@ def test_a_broken_newest_is_passed_over_and_said_so(tmp_path):
   assert lines[0].startswith(start)
 
 
+def test_a_folder_of_broken_ones_alone_is_refused(tmp_path):
+  saved = save_steps(tmp_path, [9, 10])
+  for number in (9, 10):
+    (tmp_path / f"ckpt-{number}.index").write_bytes(b"")
+  lines = []
+  with pytest.raises(ValueError) as error:
+    saved.restore_newest(lines.append)
+  assert str(error.value) == (
+    "model_dir: expected a checkpoint that can be read, or none at all; got"
+    f" ckpt-9, ckpt-10 in {tmp_path}, all of them broken. Put a whole one there"
+    " or, to start anew, take these away."
+  )
+  assert len(lines) == 2
+  assert saved.steps() == [9, 10]
+
+
 def test_broken_ones_push_out_none_that_is_whole(tmp_path):
   """They had the highest numbers, and what was saved was removed at once."""
   save_steps(tmp_path, [8, 9, 10, 11, 12], keep=5)

@@ -57,11 +57,11 @@ def claim(
 
   Raises:
     ValueError: another experiment was trained there; the message shows the
-      difference.
+      difference. Or the file that says which one is broken.
   """
   path = os.path.join(model_dir, EXPERIMENT)
   if tf.io.gfile.exists(path):
-    difference = _difference(parse_experiment(path), experiment)
+    difference = _difference(_experiment_of(path), experiment)
     if difference:
       raise ValueError(
         f"{flag}: expected an empty directory, or one of this experiment;"
@@ -72,6 +72,21 @@ def claim(
     return
   tf.io.gfile.makedirs(model_dir)
   files.write_whole(path, format_textproto(experiment))
+
+
+def _experiment_of(path: str):
+  """What a run wrote about itself, which a broken disk may have garbled."""
+  try:
+    experiment = parse_experiment(path)
+    reason = "it is empty" if not experiment.ByteSize() else None
+  except (ValueError, OSError) as error:
+    reason = error
+  if reason:
+    raise ValueError(
+      f"model_dir: expected in {path} what a run was told; it cannot be read:"
+      f" {reason}. If the directory is of this experiment, remove that file."
+    )
+  return experiment
 
 
 def description_paths(model_dir: str) -> list[str]:

@@ -33,6 +33,29 @@ def test_another_experiment_is_refused_with_the_difference(tmp_path):
   ]
 
 
+@pytest.mark.parametrize(
+  "content, reason",
+  [
+    (b"", "it is empty"),
+    (b"\xff\x00", "'utf-8' codec can't decode byte 0xff in position 0"),
+    (b"experiment_na", "experiment.textproto:1:1"),
+  ],
+)
+def test_a_garbled_description_is_named(tmp_path, content, reason):
+  path = tmp_path / "experiment.textproto"
+  path.write_bytes(content)
+  with pytest.raises(ValueError) as error:
+    model_dir.claim(str(tmp_path), fake.experiment())
+  assert type(error.value) is ValueError
+  said = str(error.value)
+  assert said.startswith(f"model_dir: expected in {path} what a run was told;")
+  assert reason in said
+  assert said.endswith(
+    ". If the directory is of this experiment, remove that file."
+  )
+  assert path.read_bytes() == content
+
+
 def test_metrics_add_up_over_runs(tmp_path):
   model_dir.add_metrics(str(tmp_path), {"step": 1, "train": {"loss": 2.5}})
   path = model_dir.add_metrics(str(tmp_path), {"step": 2})

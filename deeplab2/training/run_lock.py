@@ -28,12 +28,17 @@ def run_lock(model_dir: str, job: str, log: Callable = print) -> Iterator[None]:
     log: takes a line where the file system has no locks.
 
   Raises:
-    ValueError: another process does; names it.
+    ValueError: another process does, which is named; or a file has the name.
     files.NotWrittenError: the directory cannot be written to.
   """
   if fcntl is None or "://" in model_dir:
     yield
     return
+  if os.path.lexists(model_dir) and not os.path.isdir(model_dir):
+    raise ValueError(
+      "model_dir: expected a directory, or the name of one to make; got"
+      f" {model_dir}, which is something else."
+    )
   path = os.path.join(model_dir, f".{job}.lock")
   with files.writing(path):
     os.makedirs(model_dir, exist_ok=True)

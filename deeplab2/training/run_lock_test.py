@@ -20,6 +20,18 @@ signal.pause()
 """
 
 
+@pytest.mark.parametrize("kind", ["a file", "a link to nowhere"])
+def test_what_is_no_directory_is_told(tmp_path, kind):
+  path = tmp_path / "run"
+  path.touch() if kind == "a file" else path.symlink_to(tmp_path / "nowhere")
+  with pytest.raises(ValueError) as error, run_lock(str(path), "train"):
+    pass
+  assert str(error.value) == (
+    f"model_dir: expected a directory, or the name of one to make; got {path},"
+    " which is something else."
+  )
+
+
 def test_the_second_of_a_kind_is_refused_and_told_the_first(tmp_path):
   folder = str(tmp_path / "run")
   with run_lock(folder, "train"):
