@@ -1,10 +1,11 @@
 """Axial attention: self-attention along one axis, then along the other.
 
 Wang et al., "Axial-DeepLab", ECCV 2020, section 3. Letters: b batch, h w height
-and width, s sequences (rows or columns of all images), l query and m key
-positions in one, r distances between the two, n heads, d channels of a head,
-t terms.
+and width, n heads, s sequences (rows or columns of all images), l query and m
+key positions in one, r distances between the two, d channels of a head.
 """
+
+from typing import NamedTuple
 
 import keras
 from keras import ops
@@ -17,6 +18,7 @@ from deeplab2.layers.relative_position import (
   over_keys,
 )
 from deeplab2.layers.settled import settled
+from deeplab2.structures import Tensor
 
 HEIGHT, WIDTH = 1, 2  # axes of b h w c
 
@@ -28,6 +30,20 @@ def check_heads(name: str, depth: int, heads: int):
       f"{name}: expected a multiple of the {heads} heads, such as "
       f"{heads * 16}; got {depth}. Change the width multiplier or expansion."
     )
+
+
+class _Factors(NamedTuple):
+  """A layer's weights with its normalizations by moving averages in them.
+
+  Of what is retrieved, the factors of values are in the kernel and the shifts
+  in the bias: the weights of all keys add up to one.
+  """
+
+  kernel: Tensor  # c (q k v)
+  bias: Tensor  # (q k v)
+  contents: Tensor  # n 1 1 1, of the products of queries and keys
+  shift: Tensor  # n 1 1 1, of their sum with those of positions
+  positions: tuple  # n 1 1, n 1 1 and n 1 d, of `AxialAttention._vectors`
 
 
 class AxialAttention(Composite):
@@ -60,7 +76,9 @@ class AxialAttention(Composite):
     self.key_rpe = RelativePosition(key_depth // heads)
     self.value_rpe = RelativePosition(value_depth // heads)
     self.batch_norm_qkv = BatchNorm(norm)
-    self.batch_norm_similarity = BatchNorm(norm, axes=(0, 2), dtype="float32")
+    self.batch_norm_similarity = BatchNorm(
+      norm, axes=(0, 1), parameter_shape=(3, 1, heads, 1, 1), dtype="float32"
+    )
     self.batch_norm_retrieved_output = BatchNorm(
       norm, parameter_shape=(2, 1, heads, 1, value_depth // heads)
     )
@@ -72,91 +90,156 @@ class AxialAttention(Composite):
       name="qkv_kernel",
       shape=(channels, depth),
       initializer=keras.initializers.TruncatedNormal(stddev=channels**-0.5),
+      autocast=False,
     )
     self.batch_norm_qkv.build((None, depth))
-    self.batch_norm_similarity.build((3, None, self.heads, None, None))
+    self.batch_norm_similarity.build((3, self.heads, None, None, None))
     self.batch_norm_retrieved_output.build((None, 2 * self.value_depth))
 
   def call(self, x, training=False):  # b h w c -> b h w value_depth
-    size = ops.shape(x)[1:3]
-    length = size[self.axis - 1]
-    query, key, value = [
-      self._to_sequences(part, size) for part in self._qkv(x, training)
-    ]
-    logits = self._logits(query, key, length, training)
-    weights = ops.cast(ops.softmax(logits), self.compute_dtype)
-    y = self._retrieve(weights, value, length, training)
-    return self._from_sequences(y, size)
-
-  def _qkv(self, x, training):
-    """Query, key and value of each position, (b h w) (n d) each."""
-    # One product of two matrices; broadcasting the kernel takes twice as long.
-    flat = ops.reshape(x, (-1, x.shape[-1]))
-    norm = self.batch_norm_qkv
-    if norm.uses_batch(training):
-      qkv = norm(ops.matmul(flat, self.qkv_kernel), training=training)
-    else:
-      kernel, bias = settled(
-        lambda: norm.folded_into(self.qkv_kernel, self.compute_dtype)
-      )
-      qkv = ops.matmul(flat, kernel) + bias
-    return ops.split(qkv, [self.key_depth, 2 * self.key_depth], axis=-1)
-
-  def _logits(self, query, key, length, training):
-    """How well each key answers each query, s n l m, float32."""
-    by_query = ops.einsum("snld,rd->snlr", query, self.query_rpe(length=length))
-    by_key = ops.einsum(
-      "snmd,rd->snmr", key, self.key_rpe(length=length, backwards=True)
+    norms = (
+      self.batch_norm_qkv,
+      self.batch_norm_similarity,
+      self.batch_norm_retrieved_output,
     )
-    terms = [
-      ops.einsum("snld,snmd->snlm", query, key),
-      over_keys(by_query, length),
-      ops.transpose(over_keys(by_key, length), (0, 1, 3, 2)),
-    ]
-    norm = self.batch_norm_similarity
-    if norm.uses_batch(training):
-      return ops.sum(norm(ops.stack(terms), training=training), axis=0)
-    return weighted_sum(terms, *norm.scale_and_shift())
+    if any(norm.uses_batch(training) for norm in norms):
+      return self._attend_normalizing(x, training)
+    return self._attend(x, settled(self._factors))
 
-  def _retrieve(self, weights, value, length, training):
-    """What queries find at the keys that answer, s l (n d)."""
-    distances = over_distances(weights, length)
-    terms = [
-      ops.einsum("snlm,snmd->slnd", weights, value),
-      ops.einsum("snlr,rd->slnd", distances, self.value_rpe(length=length)),
-    ]
-    terms = [ops.reshape(x, (-1, length, self.value_depth)) for x in terms]
-    norm = self.batch_norm_retrieved_output
-    if norm.uses_batch(training):
-      y = norm(ops.concatenate(terms, axis=-1), training=training)
-      return y[..., : self.value_depth] + y[..., self.value_depth :]
-    scale, shift = norm.scale_and_shift()
-    flat = (2, self.value_depth)
-    y = weighted_sum(terms, ops.reshape(scale, flat), ops.reshape(shift, flat))
-    return ops.cast(y, self.compute_dtype)
+  def _attend_normalizing(self, x, training):
+    """As the paper has it."""
+    size = ops.shape(x)[1:3]
+    qkv = _times(x, self._rounded(self.qkv_kernel))
+    qkv = self.batch_norm_qkv(qkv, training=training)
+    query, key, value = self._to_sequences(qkv, size)
+    by_query, by_key, of_value = map(self._rounded, self._vectors(size))
+    terms = _logits(query, key, by_query, by_key)
+    logits = self.batch_norm_similarity(ops.stack(terms), training=training)
+    weights = self._rounded(ops.softmax(ops.sum(logits, axis=0)))
+    terms = _retrieved(weights, value, of_value)
+    y = ops.concatenate([self._from_sequences(y, size) for y in terms], axis=-1)
+    y = self.batch_norm_retrieved_output(y, training=training)
+    return y[..., : self.value_depth] + y[..., self.value_depth :]
 
-  def _to_sequences(self, x, size):
-    """(b h w) (n d) to s n l d."""
-    x = ops.reshape(x, (-1, *size, self.heads, x.shape[-1] // self.heads))
-    order = (0, 2, 3, 1, 4) if self.axis == HEIGHT else (0, 1, 3, 2, 4)
-    length, depth = size[self.axis - 1], x.shape[-1]
-    return ops.reshape(ops.transpose(x, order), (-1, self.heads, length, depth))
+  def _attend(self, x, factors: _Factors):
+    """The same, with what needs no batch multiplied beforehand."""
+    size = ops.shape(x)[1:3]
+    qkv = _times(x, factors.kernel) + factors.bias
+    query, key, value = self._to_sequences(qkv, size)
+    by_query, by_key, of_value = (
+      self._rounded(vectors * factor)
+      for vectors, factor in zip(
+        self._vectors(size), factors.positions, strict=True
+      )
+    )
+    terms = _logits(query, key, by_query, by_key)
+    contents, *positions = (ops.cast(term, "float32") for term in terms)
+    logits = contents * factors.contents + factors.shift + sum(positions)
+    weights = self._rounded(ops.softmax(logits))
+    values, positions = _retrieved(weights, value, of_value)
+    return self._from_sequences(values + positions, size)
+
+  def _factors(self) -> _Factors:
+    kernel, bias = self.batch_norm_qkv.folded_into(self.qkv_kernel, "float32")
+    scale, shift = self.batch_norm_retrieved_output.scale_and_shift()
+    scale = ops.reshape(scale, (2, self.heads, 1, -1))
+    shift = ops.sum(ops.reshape(shift, (2, -1)), axis=0)
+    of_logits, shift_of_logits = (
+      ops.reshape(x, (3, self.heads, 1, 1))
+      for x in self.batch_norm_similarity.scale_and_shift()
+    )
+    unchanged = 2 * self.key_depth
+    columns = ops.concatenate(
+      [ops.ones(unchanged), ops.reshape(scale[0], (-1,))]
+    )
+    shift = ops.concatenate([ops.zeros(unchanged), shift])
+    return _Factors(
+      kernel=self._rounded(kernel * columns),
+      bias=self._rounded(bias * columns + shift),
+      contents=of_logits[0][..., None],
+      shift=ops.sum(shift_of_logits, axis=0)[..., None],
+      positions=(of_logits[1], of_logits[2], scale[1]),
+    )
+
+  def _vectors(self, size):
+    """Of the distances, r d: with queries, with keys, and instead of values."""
+    length = size[self.axis - 1]
+    return (
+      self.query_rpe(length=length),
+      self.key_rpe(length=length, backwards=True),
+      self.value_rpe(length=length),
+    )
+
+  def _rounded(self, x):
+    return ops.cast(x, self.compute_dtype)
+
+  def _to_sequences(self, qkv, size):
+    """(b h w) (q k v) to queries, keys and values, n s l d each."""
+    parts = ops.split(qkv, [self.key_depth, 2 * self.key_depth], axis=-1)
+    return [self._part_to_sequences(part, size) for part in parts]
+
+  def _part_to_sequences(self, x, size):
+    depth = x.shape[-1] // self.heads
+    x = ops.reshape(x, (-1, *size, self.heads, depth))
+    order = (3, 0, 2, 1, 4) if self.axis == HEIGHT else (3, 0, 1, 2, 4)
+    length = size[self.axis - 1]
+    return ops.reshape(ops.transpose(x, order), (self.heads, -1, length, depth))
 
   def _from_sequences(self, y, size):
-    """s l (n d) to b h w (n d)."""
+    """n s l d to b h w (n d)."""
     height, width = size
-    if self.axis == WIDTH:
-      return ops.reshape(y, (-1, height, width, self.value_depth))
-    y = ops.reshape(y, (-1, width, height, self.value_depth))
-    return ops.transpose(y, (0, 2, 1, 3))
+    shape = (width, height) if self.axis == HEIGHT else (height, width)
+    y = ops.reshape(y, (self.heads, -1, *shape, y.shape[-1]))
+    order = (1, 3, 2, 0, 4) if self.axis == HEIGHT else (1, 2, 3, 0, 4)
+    return ops.reshape(
+      ops.transpose(y, order), (-1, height, width, self.value_depth)
+    )
 
 
-def weighted_sum(terms, scale, shift):
-  """The sum of `terms[t] * scale[t] + shift[t]` over all t, float32."""
-  total = ops.sum(shift, axis=0)
-  for i, term in enumerate(terms):
-    total = total + ops.cast(term, "float32") * scale[i]
-  return total
+def _times(x, kernel):
+  """b h w c and c d to (b h w) d."""
+  # One product of two matrices; broadcasting the kernel takes twice as long.
+  return ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
+
+
+def _logits(query, key, by_query, by_key):
+  """How well each key answers each query, three terms of n s l m.
+
+  Args:
+    query, key: n s l d.
+    by_query, by_key: vectors of the distances, r d or n r d; those of keys
+      run backwards.
+  """
+  return (
+    ops.matmul(query, ops.swapaxes(key, -1, -2)),
+    over_keys(_rows_times(query, ops.swapaxes(by_query, -1, -2))),
+    ops.swapaxes(
+      over_keys(_rows_times(key, ops.swapaxes(by_key, -1, -2))), -1, -2
+    ),
+  )
+
+
+def _retrieved(weights, value, of_value):
+  """What queries find at the keys that answer: values and positions, n s l d.
+
+  Args:
+    weights: n s l m.
+    value: n s m d.
+    of_value: vectors of the distances, r d or n r d.
+  """
+  return (
+    ops.matmul(weights, value),
+    _rows_times(over_distances(weights), of_value),
+  )
+
+
+def _rows_times(x, matrix):
+  """n s l k times k j, or n k j, to n s l j: one product a head."""
+  heads, length = x.shape[0], ops.shape(x)[2]
+  rows = ops.reshape(x, (heads, -1, x.shape[-1]))
+  return ops.reshape(
+    ops.matmul(rows, matrix), (heads, -1, length, matrix.shape[-1])
+  )
 
 
 class AxialAttention2D(Composite):

@@ -2,7 +2,7 @@
 
 An encoding is the same for all pairs of one distance. So a product with it is
 taken once for each distance, r of them, and then set out over the keys: nothing
-of l x m x d is made, for l queries and m = l keys.
+of l x m x d is made, for l queries and m = l keys of n heads in s sequences.
 """
 
 import keras
@@ -21,9 +21,10 @@ class RelativePosition(keras.layers.Layer):
       name="embeddings",
       shape=(2 * MAX_SPAN - 1, depth),
       initializer=keras.initializers.TruncatedNormal(stddev=1.0),
+      autocast=False,
     )
 
-  def call(self, length, backwards=False):  # -> r d
+  def call(self, length, backwards=False):  # -> r d  float32
     """Vectors of the distances from 1 - length to length, r = 2 * length.
 
     The last is of no pair, but `over_keys` and `over_distances` need its place.
@@ -40,22 +41,24 @@ class RelativePosition(keras.layers.Layer):
     return ops.take(table, rows, axis=0)
 
 
-def over_keys(x, length):  # b n l r -> b n l m
+def over_keys(x):  # n s l r -> n s l m
   """For each query, from distances to keys: y[l, m] = x[l, m - l + length - 1].
 
   Cut into rows that are shorter by one, each next row begins one distance
   earlier.
   """
-  heads, distances = x.shape[1], 2 * length
-  flat = ops.reshape(x, (-1, heads, length * distances))
+  heads, length = x.shape[0], ops.shape(x)[2]
+  distances = 2 * length
+  flat = ops.reshape(x, (heads, -1, length * distances))
   flat = flat[:, :, length - 1 : length * distances - 1]
-  return ops.reshape(flat, (-1, heads, length, distances - 1))[..., :length]
+  return ops.reshape(flat, (heads, -1, length, distances - 1))[..., :length]
 
 
-def over_distances(y, length):  # b n l m -> b n l r
+def over_distances(y):  # n s l m -> n s l r
   """The inverse of `over_keys`; zero at distances that no key has."""
-  heads, distances = y.shape[1], 2 * length
+  heads, length = y.shape[0], ops.shape(y)[2]
+  distances = 2 * length
   wide = ops.pad(y, ((0, 0), (0, 0), (0, 0), (0, length - 1)))
-  flat = ops.reshape(wide, (-1, heads, length * (distances - 1)))
+  flat = ops.reshape(wide, (heads, -1, length * (distances - 1)))
   flat = ops.pad(flat, ((0, 0), (0, 0), (length - 1, 1)))
-  return ops.reshape(flat, (-1, heads, length, distances))
+  return ops.reshape(flat, (heads, -1, length, distances))

@@ -44,7 +44,7 @@ def test_what_is_beyond_the_span_shares_the_last_vector():
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_distances_are_set_out_over_keys(length):
   x = np.random.default_rng(0).normal(size=(2, 3, length, 2 * length))
-  y = np.array(over_keys(x, length))
+  y = np.array(over_keys(x))
   assert y.shape == (2, 3, length, length)
   for query, key in np.ndindex(length, length):
     np.testing.assert_array_equal(
@@ -55,9 +55,9 @@ def test_distances_are_set_out_over_keys(length):
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_keys_are_gathered_by_distance(length):
   y = np.random.default_rng(0).normal(size=(2, 3, length, length))
-  x = np.array(over_distances(y, length))
+  x = np.array(over_distances(y))
   assert x.shape == (2, 3, length, 2 * length)
-  np.testing.assert_array_equal(over_keys(x, length), y)
+  np.testing.assert_array_equal(over_keys(x), y)
   np.testing.assert_allclose(x.sum(), y.sum())  # and nothing else
 
 

@@ -26,7 +26,10 @@ from tests.parity.recordings import (
 # batch of two tiny images it is not: there the original differs from itself by
 # 5e-4 in logits, and in gradients of MaX-DeepLab-S by 4e-2.
 LOSS, TRAINING_LOSS = 1e-5, 5e-4
-GRADIENT, FLIPPED, STATISTIC = 1e-4, 1e-3, 5e-4
+GRADIENT, STATISTIC = 1e-4, 5e-4
+# On another processor a value next to zero may pass a ReLU, or not. What lies
+# in front of it feels that: half of the encoder this much, nearly all that much.
+FLIPPED, MOST_FLIPPED = 1e-3, 5e-3
 MOMENTUM = 0.99  # of moving averages
 
 LARGE = pytest.mark.skipif(
@@ -83,10 +86,13 @@ def assert_gradients_agree(found, arrays, at_most):
     if norms[key] > floor:
       actual = thinned(found[key], at_most)
       errors[f"{key}, entries"] = relative_error(actual, expected)
-  far = {key: e for key, e in errors.items() if not e <= GRADIENT}
-  # On another processor a value next to zero may pass a ReLU, or not.
-  assert len(far) <= 0.01 * len(errors), far
-  assert all(error <= FLIPPED for error in far.values()), far
+  behind = {k: e for k, e in errors.items() if not k.startswith("encoder/")}
+  assert behind
+  far = {key: error for key, error in behind.items() if not error <= GRADIENT}
+  assert not far
+  encoder = [errors[key] for key in errors.keys() - behind.keys()]
+  assert np.median(encoder) <= FLIPPED
+  assert np.quantile(encoder, 0.99) <= MOST_FLIPPED
 
 
 @pytest.mark.parametrize("name", ["narrow", "max_l"])
