@@ -28,7 +28,7 @@ from tests.parity.recordings import (
 LOSS, TRAINING_LOSS = 1e-5, 5e-4
 GRADIENT, STATISTIC = 1e-4, 5e-4
 # On another processor a value next to zero may pass a ReLU, or not. What lies
-# in front of it feels that: half of the encoder this much, nearly all that much.
+# in front of it feels that: half of the encoder this much, nearly all more.
 FLIPPED, MOST_FLIPPED = 1e-3, 5e-3
 MOMENTUM = 0.99  # of moving averages
 
