@@ -5,13 +5,13 @@ The memory of a step is estimated, by a simple model:
   what the process has before the first step
   + a gradient for each trained number, in float32, and with
     gradient_accumulation_steps the sum of them
-  + ACTIVATIONS times what the layers of the network give for the images of a
-    device in the precision of the network
+  + ACTIVATIONS, or with recompute_grad RECOMPUTED, times what the layers of the
+    network give for the images of a device in the precision of the network
   + on the host, GRAPH for the traced step.
 
 The factor stands for the results that the backward pass needs, those that it
 makes, and what operations need in between. Layers are measured when the network
-is made, on a small image, and count by pixels. Both numbers come of measured
+is made, on a small image, and count by pixels. The numbers come of measured
 peaks on CPUs; g3doc/training.md says how far to trust them.
 """
 
@@ -25,6 +25,7 @@ from deeplab2.training.memory import memory_in_use, memory_of_host
 from deeplab2.training.progress import size
 
 ACTIVATIONS = 2.4
+RECOMPUTED = 0.9
 GRAPH = 0.4e9  # bytes
 
 
@@ -72,7 +73,9 @@ def estimated_bytes(experiment, plan: Plan) -> int:
   outputs = plan.outputs.bytes * pixels / max(1, plan.outputs.pixels)
   trainer = experiment.trainer_options
   gradients = 2 if trainer.gradient_accumulation_steps > 1 else 1
-  step = gradients * 4 * trained + ACTIVATIONS * outputs
+  again = experiment.model_options.backbone.recompute_grad
+  factor = RECOMPUTED if again else ACTIVATIONS
+  step = gradients * 4 * trained + factor * outputs
   if plan.device == "CPU":
     return int(memory_in_use().get("host", 0) + step + GRAPH)
   variables = _bytes_of_variables(plan.model, trainer.ema_decay > 0)

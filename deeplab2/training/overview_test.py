@@ -67,6 +67,21 @@ def test_what_is_not_known_is_left_out(built):
   assert "  steps          4\n" in text
 
 
+def test_the_estimate_knows_what_recomputing_saves(built, monkeypatch):
+  monkeypatch.setattr(overview_lib, "memory_in_use", lambda: {"host": 0})
+  once, again = experiment(), experiment()
+  again.model_options.backbone.recompute_grad = True
+  fixed = 4 * TRAINED + int(overview_lib.GRAPH)
+  once, again = (
+    overview_lib.estimated_bytes(e, plan(built)) - fixed for e in (once, again)
+  )
+  np.testing.assert_allclose(
+    again / once,
+    overview_lib.RECOMPUTED / overview_lib.ACTIVATIONS,
+    rtol=1e-3,
+  )
+
+
 def test_the_estimate_grows_with_images_and_pixels(built, monkeypatch):
   monkeypatch.setattr(overview_lib, "memory_in_use", lambda: {"host": 0})
   small, large = experiment(), experiment()
