@@ -22,7 +22,7 @@ import orbit
 import tensorflow as tf
 
 from deeplab2.training import gradients as gradients_lib
-from deeplab2.training import optimizers, seeds, strategies
+from deeplab2.training import memory, optimizers, seeds, strategies
 from deeplab2.training.input_clock import InputClock
 from deeplab2.training.kept_statistics import KeptStatistics
 from deeplab2.training.nonfinite import Failure
@@ -118,6 +118,17 @@ class Trainer(orbit.StandardTrainer):
     self._partial = {}
     self._start = Totals(0, {})
     self._before = self._start
+
+  def train(self, num_steps):
+    """Takes up to so many steps, and returns the means of their terms.
+
+    The first call builds the graph before it takes one: what was needed for
+    that, half a gigabyte for a large network, is there again for the steps.
+    """
+    if self._train_loop_fn is None:
+      super().train(tf.constant(0))
+      memory.give_back_freed()
+    return super().train(num_steps)
 
   def halt(self) -> None:
     """Ends the running call of `train` after the step it is at.

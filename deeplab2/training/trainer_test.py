@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab2.stateless_random import uniform
-from deeplab2.training import checkpoints, gradients, optimizers
+from deeplab2.training import checkpoints, gradients, memory, optimizers
 from deeplab2.training import fake_architecture as fake
 from deeplab2.training.totals import Totals
 from deeplab2.training.trainer import StepOptions, Trainer
@@ -102,6 +102,30 @@ def test_a_step_is_the_step_of_keras_on_the_mean_loss(one_device):
   np.testing.assert_allclose(
     run.values()[path], other.values()[path], atol=1e-6
   )
+
+
+def test_the_graph_is_there_before_the_first_step_takes_memory(
+  one_device, monkeypatch
+):
+  run = Run(one_device)
+  before = run.values()
+  seen = []
+
+  def graphs():
+    return run.trainer._train_loop_fn.experimental_get_tracing_count()
+
+  def look():
+    state = (graphs(), run.trainer.step, run.trainer.clock.given)
+    seen.append((state, run.values()))
+
+  monkeypatch.setattr(memory, "give_back_freed", look)
+  run.train(2)
+  run.train(1)
+  ((state, values),) = seen
+  assert state == (1, 0, 0)
+  assert graphs() == 1
+  for name, value in before.items():
+    np.testing.assert_array_equal(value, values[name], err_msg=name)
 
 
 def test_the_means_are_over_the_steps_of_the_call(one_device):
