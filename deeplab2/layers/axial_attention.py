@@ -235,10 +235,10 @@ def _retrieved(weights, value, of_value):
 
 def _rows_times(x, matrix):
   """n s l k times k j, or n k j, to n s l j: one product a head."""
-  heads, length = x.shape[0], ops.shape(x)[2]
-  rows = ops.reshape(x, (heads, -1, x.shape[-1]))
+  heads, _, length, inner = ops.shape(x)
+  rows = ops.reshape(x, (heads, -1, inner))
   return ops.reshape(
-    ops.matmul(rows, matrix), (heads, -1, length, matrix.shape[-1])
+    ops.matmul(rows, matrix), (heads, -1, length, ops.shape(matrix)[-1])
   )
 
 
