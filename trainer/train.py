@@ -84,6 +84,7 @@ def main(args):
     files,
     multi_host,
     nonfinite,
+    rendezvous,
     run,
     strategies,
     training_loop,
@@ -105,6 +106,9 @@ def main(args):
         patience=FLAGS.wait_for_hosts or _PATIENCE,
       )
       run.run_experiment(experiment, FLAGS.mode, model_dir, strategy, log=say)
+  except rendezvous.HostsMissingError as error:
+    say(error)
+    sys.exit(multi_host.HOST_LOST)
   except multi_host.HostLostError as error:
     say(error)
     if FLAGS.wait_for_hosts:

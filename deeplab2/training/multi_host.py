@@ -8,44 +8,41 @@ wait; once the lost one is started again, all go on from the last checkpoint.
 """
 
 import contextlib
+import math
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import tensorflow as tf
 
-from deeplab2.training import interruptions
+from deeplab2.training import rendezvous
 from deeplab2.training.cluster import Cluster
 
 # Exit status: nothing is wrong with this host (EX_TEMPFAIL of sysexits.h).
 HOST_LOST = 75
 
 _HEARTBEAT_SECONDS = 30
-_REMINDER_SECONDS = 30.0
 _PAUSE_SECONDS = 2.0
-_GRACE_SECONDS = 1.0
 
 
 class HostLostError(Exception):
-  """Another host of the run did not come, or is gone."""
+  """Another host of the run is gone."""
 
 
-def build_strategy(
-  cluster: Cluster, patience: float, end: Callable[[int], None] = os._exit
-):
+def build_strategy(cluster: Cluster, patience: float):
   """Copies of the model on all hosts; waits until they are there.
 
-  A host that waits in vain, or hears Ctrl-C, ends the process: TensorFlow's own
-  waiting for the others has no end, and no way out.
+  Raises:
+    HostsMissingError: they do not come in so many seconds.
+    HostLostError: one is lost while they connect.
+    ValueError: the port of this host is taken.
   """
+  rendezvous.meet(cluster, patience)
   _set_timeouts(cluster, patience)
-  with (
-    _waiting(cluster, patience, end),
-    interruptions.heard(grace=_GRACE_SECONDS, end=end),
-    readable_loss(cluster),
-  ):
+  with _mortal(patience), readable_loss(cluster):
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -119,38 +116,20 @@ def _set_timeouts(cluster: Cluster, patience: float) -> None:
 
 
 @contextlib.contextmanager
-def _waiting(
-  cluster: Cluster,
-  patience: float,
-  end: Callable[[int], None] = os._exit,
-) -> Iterator[None]:
-  """Within, says from time to time what is waited for, and at last ends."""
-  done = threading.Event()
+def _mortal(patience: float) -> Iterator[None]:
+  """Within, signals end the process, and an alarm does when patience is over.
 
-  def watch():
-    begun = time.monotonic()
-    while not done.wait(min(_REMINDER_SECONDS, patience)):
-      waited = time.monotonic() - begun
-      print(
-        f"{cluster.title}: waiting for the other hosts"
-        f" ({', '.join(cluster.addresses)}) for {waited:.0f} s ...",
-        flush=True,
-      )
-      if waited >= patience:
-        print(
-          f"{cluster.title}: the other hosts did not come within"
-          f" {patience:.0f} s. Are they started, with the same cluster in"
-          " TF_CONFIG, and do their addresses reach each other?",
-          file=sys.stderr,
-          flush=True,
-        )
-        end(HOST_LOST)
-        return
-
-  watcher = threading.Thread(target=watch, daemon=True)
-  watcher.start()
+  While hosts connect, TensorFlow keeps Python from hearing of either.
+  """
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+  numbers = signal.SIGINT, signal.SIGTERM, signal.SIGALRM
+  before = {n: signal.signal(n, signal.SIG_DFL) for n in numbers}
+  signal.alarm(math.ceil(patience))
   try:
     yield
   finally:
-    done.set()
-    watcher.join()
+    signal.alarm(0)
+    for number, handler in before.items():
+      signal.signal(number, handler or signal.SIG_DFL)

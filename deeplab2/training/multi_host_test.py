@@ -1,6 +1,6 @@
-import os
 import signal
-import threading
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
@@ -43,42 +43,20 @@ def test_other_errors_stay_what_they_are(cluster, error):
   assert raised.value is error
 
 
-def test_waiting_speaks_and_ends_when_patience_is_over(capsys):
-  ended = []
-  with multi_host._waiting(CLUSTER, 0.01, end=ended.append):
-    while not ended:
-      pass
-  assert ended == [multi_host.HOST_LOST]
-  said = capsys.readouterr()
-  assert (
-    "waiting for the other hosts (10.0.0.1:9000, 10.0.0.2:9000)" in said.out
+def test_an_alarm_ends_what_does_not_hear_signals():
+  """As TensorFlow does not: `sleep` stands for it, in a process of its own."""
+  code = (
+    "import ctypes; from deeplab2.training import multi_host\n"
+    "with multi_host._mortal(0.5): ctypes.PyDLL(None).sleep(60)"
   )
-  assert "the other hosts did not come within 0 s. Are they started" in said.err
+  ended = subprocess.run([sys.executable, "-c", code])
+  assert ended.returncode == -signal.SIGALRM
 
 
-def test_ctrl_c_ends_the_waiting(monkeypatch):
-  """TensorFlow waits outside of Python, which heard of it when all was over."""
-  statuses, over = [], threading.Event()
-
-  def wait_for_others():
-    pipe = signal.set_wakeup_fd(-1)
-    signal.set_wakeup_fd(pipe)
-    os.write(pipe, bytes([signal.SIGINT]))
-    assert over.wait(10)
-
-  def end(status):
-    statuses.append(status)
-    over.set()
-
-  monkeypatch.setattr(multi_host, "_set_timeouts", lambda *arguments: None)
-  monkeypatch.setattr(
-    tf.distribute, "MultiWorkerMirroredStrategy", wait_for_others
-  )
-  multi_host.build_strategy(CLUSTER, 600.0, end)
-  assert statuses == [130]
-
-
-def test_who_need_not_wait_hears_nothing(capsys):
-  with multi_host._waiting(CLUSTER, 30.0, end=lambda status: 1 / 0):
-    pass
-  assert capsys.readouterr().out == ""
+def test_handlers_of_signals_are_back_afterwards():
+  before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGALRM)]
+  with multi_host._mortal(60):
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+  after = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGALRM)]
+  assert after == before
+  assert signal.alarm(0) == 0

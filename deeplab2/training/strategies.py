@@ -45,7 +45,7 @@ def build_strategy(
   Raises:
     ValueError: there are fewer GPUs than asked for, or the arguments do not go
       together.
-    multi_host.HostLostError: the other hosts did not come.
+    rendezvous.HostsMissingError: the other hosts did not come.
   """
   _check_together(num_gpus, master, num_virtual_devices, cluster)
   if master:
