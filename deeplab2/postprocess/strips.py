@@ -96,12 +96,12 @@ def _map(function, starts, types):
   import tensorflow as tf
 
   # `ops.map` would run ten at a time. Two, because some operations use one
-  # thread only.
+  # thread only; outside of a graph TensorFlow warns that it cannot.
   return tf.map_fn(
     function,
     starts,
     fn_output_signature=types,
-    parallel_iterations=2,
+    parallel_iterations=1 if tf.executing_eagerly() else 2,
   )
 
 

@@ -106,3 +106,18 @@ def test_compiles_where_sizes_are_known():
   np.testing.assert_allclose(
     result.total, merge(random_logits()).total, atol=1e-5
   )
+
+
+@pytest.mark.parametrize("compiled, at_a_time", [(False, 1), (True, 2)])
+def test_a_graph_works_at_two_strips(compiled, at_a_time, monkeypatch):
+  """TensorFlow warns of more than one where it cannot."""
+  seen, loop = [], tf.map_fn
+
+  def spy(*arguments, **options):
+    seen.append(options["parallel_iterations"])
+    return loop(*arguments, **options)
+
+  monkeypatch.setattr(tf, "map_fn", spy)
+  merge = lambda x: strips.reduce_upsampled((x,), (H, W), reduce_slots, TYPES)
+  (tf.function(merge) if compiled else merge)(random_logits())
+  assert seen == [at_a_time]
