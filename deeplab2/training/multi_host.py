@@ -25,6 +25,7 @@ from deeplab2.training.cluster import Cluster
 HOST_LOST = 75
 
 _HEARTBEAT_SECONDS = 30
+_CONNECTING_SECONDS = 60  # at least, for hosts that are all there
 _PAUSE_SECONDS = 2.0
 
 
@@ -42,7 +43,7 @@ def build_strategy(cluster: Cluster, patience: float):
   """
   rendezvous.meet(cluster, patience)
   _set_timeouts(cluster, patience)
-  with _mortal(patience), readable_loss(cluster):
+  with _mortal(max(patience, _CONNECTING_SECONDS)), readable_loss(cluster):
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -116,8 +117,8 @@ def _set_timeouts(cluster: Cluster, patience: float) -> None:
 
 
 @contextlib.contextmanager
-def _mortal(patience: float) -> Iterator[None]:
-  """Within, signals end the process, and an alarm does when patience is over.
+def _mortal(seconds: float) -> Iterator[None]:
+  """Within, signals end the process, and an alarm does after so many seconds.
 
   While hosts connect, TensorFlow keeps Python from hearing of either.
   """
@@ -126,7 +127,7 @@ def _mortal(patience: float) -> Iterator[None]:
     return
   numbers = signal.SIGINT, signal.SIGTERM, signal.SIGALRM
   before = {n: signal.signal(n, signal.SIG_DFL) for n in numbers}
-  signal.alarm(math.ceil(patience))
+  signal.alarm(math.ceil(seconds))
   try:
     yield
   finally:
