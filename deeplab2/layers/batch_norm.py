@@ -148,7 +148,8 @@ class BatchNorm(keras.layers.Layer):
     norm = self.norm
     shared = norm.synchronized and batch_statistics.has_replicas()
     if batch_statistics.has_kernel(self.axes) and not shared:
-      gamma, beta = ops.ravel(self.gamma), ops.ravel(self.beta)
+      shape = (x.shape[-1],)
+      gamma, beta = _shaped(self.gamma, shape), _shaped(self.beta, shape)
       return batch_statistics.normalize_channels(x, gamma, beta, norm.epsilon)
     kept = self._kept(len(x.shape))
     return batch_statistics.normalize(
@@ -183,6 +184,13 @@ class BatchNorm(keras.layers.Layer):
       (self.moving_mean, mean),
       (self.moving_variance, variance),
     ):
-      value = ops.reshape(ops.stop_gradient(value), average.shape)
+      value = _shaped(value, average.shape)
       momentum = self.norm.momentum
       average.assign(average * momentum + value * (1 - momentum))
+
+
+def _shaped(x, shape):
+  """x as a tensor of that shape; a graph of hundreds of layers is built faster
+  without the operations that would change nothing."""
+  x = ops.convert_to_tensor(x)
+  return x if tuple(x.shape) == tuple(shape) else ops.reshape(x, shape)

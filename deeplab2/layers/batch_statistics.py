@@ -4,6 +4,8 @@ Each function takes gamma and beta, broadcastable or [c], and returns what x
 becomes, in its dtype or float32, and the mean and variance it had, float32.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -36,20 +38,24 @@ def normalize_channels(x, gamma, beta, epsilon):
   """
   import tensorflow as tf
 
-  channels = x.shape[-1]
+  shape = ops.shape(x)
+  unused = tf.constant([], tf.float32)
   kernel = tf.raw_ops.FusedBatchNormV3(
-    x=tf.reshape(x, (1, 1, -1, channels)),
+    # TensorFlow would make one kernel of this and a ReLU behind it, if it saw
+    # no other shape in between; oneDNN's then turns NaN into 0.
+    x=tf.reshape(x, (1, 1, -1, shape[-1])),
     scale=gamma,
     offset=beta,
-    mean=tf.zeros(0),
-    variance=tf.zeros(0),
+    mean=unused,
+    variance=unused,
     epsilon=epsilon,
     is_training=True,
   )
-  count = tf.cast(tf.size(x) // channels, tf.float32)
   # The kernel's variance is that of the population the batch was drawn from.
-  variance = kernel.batch_variance * (tf.maximum(count - 1, 1) / count)
-  return tf.reshape(kernel.y, tf.shape(x)), kernel.batch_mean, variance
+  count = math.prod(shape[:-1])
+  count = count if isinstance(count, int) else tf.cast(count, tf.float32)
+  variance = kernel.batch_variance * (1 - 1 / count)
+  return tf.reshape(kernel.y, shape), kernel.batch_mean, variance
 
 
 def has_kernel(axes) -> bool:

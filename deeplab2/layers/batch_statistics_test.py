@@ -34,6 +34,35 @@ def test_the_variance_is_that_of_the_batch():
   np.testing.assert_allclose(variance, x.var((0, 1)), rtol=1e-5)
 
 
+def test_the_kernel_hides_no_nan_from_an_activation():
+  tf = pytest.importorskip("tensorflow")
+
+  @tf.function
+  def activated(x):
+    y, _, _ = batch_statistics.normalize_channels(
+      x, tf.ones(C), tf.zeros(C), EPSILON
+    )
+    return tf.nn.relu(y)
+
+  x = np.random.default_rng(0).normal(size=(B, L, L, C)).astype("float32")
+  x[1, 2, 3, 4] = np.nan
+  y = activated(x).numpy()
+  assert np.isnan(y[..., 4]).all()
+  assert np.isfinite(np.delete(y, 4, axis=-1)).all()
+
+
+def test_a_size_that_a_graph_does_not_know_changes_nothing():
+  tf = pytest.importorskip("tensorflow")
+  x, gamma, beta = _inputs()
+  normalize = tf.function(
+    lambda x: batch_statistics.normalize_channels(x, gamma, beta, EPSILON),
+    input_signature=[tf.TensorSpec((None, None, C))],
+  )
+  expected = batch_statistics.normalize_channels(x, gamma, beta, EPSILON)
+  for ours, theirs in zip(normalize(x), expected, strict=True):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+
+
 def test_the_kernel_is_for_the_last_axis():
   pytest.importorskip("tensorflow")
   assert batch_statistics.has_kernel((-1,))

@@ -33,6 +33,13 @@ class RelativePosition(keras.layers.Layer):
       length: an int or a scalar; of the sequence.
       backwards: whether distances are query - key instead of key - query.
     """
+    if isinstance(length, int) and length < MAX_SPAN:
+      # All distances have rows of their own, which follow one another.
+      first = MAX_SPAN - 1
+      if backwards:
+        start, stop = first - length, first + length
+        return ops.flip(self.embeddings[start:stop], axis=0)
+      return self.embeddings[first + 1 - length : first + 1 + length]
     distance = ops.arange(1 - length, length + 1)
     rows = ops.clip(distance, 1 - MAX_SPAN, MAX_SPAN - 1)
     rows = MAX_SPAN - 1 - rows if backwards else MAX_SPAN - 1 + rows

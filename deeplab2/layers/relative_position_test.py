@@ -32,6 +32,26 @@ def test_backwards_negates_the_distance():
     np.testing.assert_array_equal(vectors[i], _of_distance(layer, -distance))
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_length_that_a_graph_does_not_know_changes_nothing(backwards):
+  tf = pytest.importorskip("tensorflow")
+  layer = RelativePosition(D)
+  vectors = tf.function(lambda n: layer(length=n, backwards=backwards))
+  np.testing.assert_array_equal(
+    vectors(tf.constant(7)), layer(length=7, backwards=backwards)
+  )
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_up_to_the_span_and_beyond_it_distances_are_alike(backwards):
+  layer = RelativePosition(D)
+  last, beyond = (
+    np.array(layer(length=n, backwards=backwards))
+    for n in (MAX_SPAN - 1, MAX_SPAN)
+  )
+  np.testing.assert_array_equal(beyond[1:-1], last)
+
+
 def test_what_is_beyond_the_span_shares_the_last_vector():
   layer = RelativePosition(D)
   table = np.array(layer.embeddings)

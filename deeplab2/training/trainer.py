@@ -309,17 +309,12 @@ class Trainer(orbit.StandardTrainer):
     found, terms = self._learn(image, targets, seed)
     if gradients is not None:
       found = [a + b for a, b in zip(gradients, found, strict=True)]
-    return _Sums(found, replica.all_reduce(tf.distribute.ReduceOp.SUM, terms))
+    return _Sums(found, _over_replicas(terms))
 
   def _measure(self, sums: _Sums) -> _Outcome:
     """The rest of steps 2 and 3, in the replica context."""
-    replica = tf.distribute.get_replica_context()
     asked = tf.cast(self._halt_asked.read_value(), tf.float32)
-    # What comes out of a loop is on no device, and hosts need to know which.
-    gradients = [tf.identity(gradient) for gradient in sums.gradients]
-    gradients, asked = replica.all_reduce(
-      tf.distribute.ReduceOp.SUM, (gradients, asked)
-    )
+    gradients, asked = _over_replicas((sums.gradients, asked))
     gradients = gradients_lib.with_weight_decay(
       gradients,
       self._variables,
@@ -389,6 +384,16 @@ class Trainer(orbit.StandardTrainer):
           start = self._start.sums.get(name, 0.0)
           self._sums[name] = _scalar(start, tf.float64)
           self._last[name] = _scalar(0.0)
+
+
+def _over_replicas(values):
+  """Sums over the devices of all hosts, in the replica context."""
+  replica = tf.distribute.get_replica_context()
+  if replica.num_replicas_in_sync == 1:
+    return values
+  # What comes out of a loop is on no device, and hosts need to know which.
+  values = tf.nest.map_structure(tf.identity, values)
+  return replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
 def _scalar(value, dtype=tf.float32):
