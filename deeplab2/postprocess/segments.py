@@ -6,9 +6,14 @@ works on tables of n slots, and one look-up a pixel gives the map.
 Letters: b batch, H W height and width, n slots.
 """
 
+import keras
 from keras import ops
 
-from deeplab2.postprocess.slots import class_ids_of_slots, look_up
+from deeplab2.postprocess.slots import (
+  class_ids_of_slots,
+  look_up,
+  places_in_batch,
+)
 from deeplab2.structures import ClassLayout
 
 
@@ -32,7 +37,8 @@ def panoptic_from_slots(
     b H W  int32.
   """
   num_slots = ops.shape(channel)[1]
-  area = count_pixels(slot, kept, num_slots)
+  slot = ops.where(kept, slot, num_slots)  # one more, which shows void
+  area = count_pixels(slot, num_slots + 1)[:, :-1]
   alike = ops.expand_dims(channel, 2) == ops.expand_dims(channel, 1)  # b n n
   class_area = ops.sum(ops.where(alike, ops.expand_dims(area, 1), 0), axis=2)
   thing = channel < len(layout.thing_ids)
@@ -40,17 +46,28 @@ def panoptic_from_slots(
   instance = ops.where(thing, ops.arange(1, num_slots + 1, dtype="int32"), 0)
   ids = layout.codec.encode(class_ids_of_slots(channel, layout), instance)
   void = layout.codec.encode(layout.ignore_label, 0)
-  ids = ops.where(large, ids, void)
-  return ops.where(kept, look_up(ids, slot), void)
-
-
-def count_pixels(slot, kept, num_slots):
-  """How many kept pixels each slot has: b H W, b H W -> b n  int32."""
-  batch = ops.shape(slot)[0]
-  first = ops.arange(batch, dtype="int32") * num_slots
-  counts = ops.segment_sum(
-    ops.reshape(ops.cast(kept, "int32"), (-1,)),
-    ops.reshape(slot + ops.reshape(first, (-1, 1, 1)), (-1,)),
-    num_segments=batch * num_slots,
+  ids = ops.pad(
+    ops.where(large, ids, void), ((0, 0), (0, 1)), constant_values=void
   )
+  return look_up(ids, slot)
+
+
+def count_pixels(slot, num_slots):
+  """How many pixels each slot has: b H W -> b n  int32."""
+  batch = ops.shape(slot)[0]
+  places = ops.reshape(places_in_batch(slot, num_slots), (-1,))
+  counts = _counted(places, batch * num_slots)
   return ops.reshape(counts, (batch, num_slots))
+
+
+def _counted(values, size):
+  """How many of some values are 0, 1, ... size - 1: k -> size  int32."""
+  if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # Each thread counts a part of the pixels, where the sum of segments lets
+    # each look at all of them for its own segments.
+    return tf.raw_ops.DenseBincount(
+      input=values, size=size, weights=tf.constant([], tf.int32)
+    )
+  return ops.segment_sum(ops.ones_like(values), values, num_segments=size)

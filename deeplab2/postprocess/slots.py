@@ -38,14 +38,19 @@ def semantic_of_pixels(slot, channel, layout: ClassLayout):
 
 def look_up(table, slot):
   """What a table says of the slot of each pixel: b n, b H W -> b H W."""
+  flat = ops.reshape(table, (-1,))
+  place = places_in_batch(slot, ops.shape(table)[1])
   if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
-    # `take_along_axis` makes an index of four numbers for each pixel first.
-    return tf.gather(table, slot, batch_dims=1)
-  shape = ops.shape(slot)
-  flat = ops.reshape(slot, (shape[0], -1))
-  return ops.reshape(ops.take_along_axis(table, flat, axis=1), shape)
+    return tf.gather(flat, place)  # `take` looks for negative ones first
+  return ops.take(flat, place)
+
+
+def places_in_batch(slot, num_slots):
+  """Slots numbered through from image to image, b H W -> b H W  int32."""
+  first = ops.arange(ops.shape(slot)[0], dtype="int32") * num_slots
+  return slot + ops.reshape(first, (-1, 1, 1))
 
 
 def logits_of_slots(logits, slots):
