@@ -185,8 +185,8 @@ class BatchNorm(keras.layers.Layer):
       (self.moving_variance, variance),
     ):
       value = _shaped(value, average.shape)
-      momentum = self.norm.momentum
-      average.assign(average * momentum + value * (1 - momentum))
+      step = (value - average) * (1 - self.norm.momentum)
+      average.assign(average + step)
 
 
 def _shaped(x, shape):

@@ -126,7 +126,8 @@ class Trainer(orbit.StandardTrainer):
     that, half a gigabyte for a large network, is there again for the steps.
     """
     if self._train_loop_fn is None:
-      super().train(tf.constant(0))
+      with memory.uncollected():
+        super().train(tf.constant(0))
       memory.give_back_freed()
     return super().train(num_steps)
 
