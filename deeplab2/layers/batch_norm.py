@@ -190,7 +190,7 @@ class BatchNorm(keras.layers.Layer):
 
 
 def _shaped(x, shape):
-  """x as a tensor of that shape; a graph of hundreds of layers is built faster
-  without the operations that would change nothing."""
+  """x as a tensor of that shape."""
   x = ops.convert_to_tensor(x)
+  # Of hundreds of layers, operations that change nothing delay the first step.
   return x if tuple(x.shape) == tuple(shape) else ops.reshape(x, shape)
