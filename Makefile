@@ -46,7 +46,7 @@ check: $(READY)
 docs: $(READY)
 	$(RUN) -m deeplab2.config.reference > g3doc/config_reference.md
 
-# About half an hour on two cores, which should have nothing else to do.
+# A quarter to half an hour on two cores, which should have nothing else to do.
 MEASURE := $(RUN) evaluation/benchmark.py --config_file=max_deeplab_s \
   --page=g3doc/performance.md
 PICTURES := g3doc/images

@@ -33,19 +33,21 @@ class RelativePosition(keras.layers.Layer):
       length: an int or a scalar; of the sequence.
       backwards: whether distances are query - key instead of key - query.
     """
-    if isinstance(length, int) and length < MAX_SPAN:
-      # All distances have rows of their own, which follow one another.
-      first = MAX_SPAN - 1
-      if backwards:
-        start, stop = first - length, first + length
-        return ops.flip(self.embeddings[start:stop], axis=0)
-      return self.embeddings[first + 1 - length : first + 1 + length]
-    distance = ops.arange(1 - length, length + 1)
-    rows = ops.clip(distance, 1 - MAX_SPAN, MAX_SPAN - 1)
-    rows = MAX_SPAN - 1 - rows if backwards else MAX_SPAN - 1 + rows
-    # The gradient of a reshaped table is dense, as clipping by norm needs it.
-    table = ops.reshape(self.embeddings, (2 * MAX_SPAN - 1, -1))
-    return ops.take(table, rows, axis=0)
+    table, middle = self._table_for(length)
+    if backwards:
+      return ops.flip(table[middle - length : middle + length], axis=0)
+    return table[middle + 1 - length : middle + 1 + length]
+
+  def _table_for(self, length):
+    """Rows of all distances up to `length`, and which one is that of 0."""
+    table, middle = ops.convert_to_tensor(self.embeddings), MAX_SPAN - 1
+    if isinstance(length, int) and length <= middle:
+      return table, middle
+    beyond = ops.maximum(length - middle, 0)
+    shape = (beyond, table.shape[1])
+    first = ops.broadcast_to(table[:1], shape)
+    last = ops.broadcast_to(table[-1:], shape)
+    return ops.concatenate([first, table, last]), middle + beyond
 
 
 def over_keys(x):  # n s l r -> n s l m

@@ -1,4 +1,4 @@
-"""Memory that a run has in use, and that there is."""
+"""Memory of a run: how much is in use and there, and when it is freed."""
 
 import contextlib
 import ctypes

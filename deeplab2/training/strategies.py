@@ -119,6 +119,17 @@ def distribute(strategy, dataset, *, to_devices: bool = True):
   )
 
 
+def summed(values):
+  """Sums over the devices of all hosts, in the replica context."""
+  replica = tf.distribute.get_replica_context()
+  if replica.num_replicas_in_sync == 1:
+    return values
+  # Arguments and what comes out of a loop are on no device, and hosts need to
+  # know which.
+  values = tf.nest.map_structure(tf.identity, values)
+  return replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
 def first_value(strategy, value):
   """A replica's value, where all replicas hold the same."""
   return strategy.experimental_local_results(value)[0]
@@ -154,13 +165,6 @@ def agreed(strategy, number: int) -> bool:
 @tf.function(autograph=False)
 def _total(strategy, value):
   """The sum of what all replicas have."""
-
-  def summed(value):
-    replica = tf.distribute.get_replica_context()
-    # An argument is on no device, and hosts need to know which.
-    value = tf.identity(value)
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
-
   return first_value(strategy, strategy.run(summed, args=(value,)))
 
 

@@ -10,9 +10,6 @@ One step, on every device ("replica") at once:
      behind and fail.
 The steps of one call to `train` run in one graph, without the host, until they
 are done, one fails or the run is halted.
-
-Terms add up in float64, one step after another, over any number of calls: what
-their means are does not depend on where a run was interrupted.
 """
 
 import dataclasses
@@ -26,6 +23,7 @@ from deeplab2.training import memory, optimizers, seeds, strategies
 from deeplab2.training.input_clock import InputClock
 from deeplab2.training.kept_statistics import KeptStatistics
 from deeplab2.training.nonfinite import Failure
+from deeplab2.training.step_terms import StepTerms
 from deeplab2.training.totals import Totals
 from deeplab2.training.weight_average import WeightAverage
 
@@ -110,14 +108,10 @@ class Trainer(orbit.StandardTrainer):
       self._halt_asked = tf.Variable(False, trainable=False)
       self._halted = tf.Variable(False, trainable=False)
       self._failed = tf.Variable(False, trainable=False)
-      self._steps = tf.Variable(0, dtype=tf.int64, trainable=False)
       self._norms = tf.Variable(tf.zeros(len(self._paths)), trainable=False)
     self.clock = InputClock()
-    self._sums = {}
-    self._last = {}
-    self._partial = {}
-    self._start = Totals(0, {})
-    self._before = self._start
+    self._terms = StepTerms()
+    self._before = self._terms.totals
 
   def train(self, num_steps):
     """Takes up to so many steps, and returns the means of their terms.
@@ -172,17 +166,11 @@ class Trainer(orbit.StandardTrainer):
   @property
   def totals(self) -> Totals:
     """Terms since the last `begin_totals`."""
-    if not self._sums:  # not traced yet
-      return self._start
-    sums = {name: float(v.numpy()) for name, v in self._sums.items()}
-    return Totals(int(self._steps.numpy()), sums)
+    return self._terms.totals
 
   def begin_totals(self, totals: Totals) -> None:
     """Goes on adding up from `totals`."""
-    self._start = totals
-    self._steps.assign(totals.steps)
-    for name, total in self._sums.items():
-      total.assign(totals.sums.get(name, 0.0))
+    self._terms.begin(totals)
 
   def undo(self) -> None:
     """Takes back what a step did whose batch, or a part of it, did not come."""
@@ -204,7 +192,7 @@ class Trainer(orbit.StandardTrainer):
       return None
     return Failure(
       step=self.step,
-      terms={name: float(v.numpy()) for name, v in self._last.items()},
+      terms=self._terms.refused,
       squared_norms=dict(zip(self._paths, self._norms.numpy(), strict=True)),
       learning_rates=self.learning_rates(),
     )
@@ -242,7 +230,7 @@ class Trainer(orbit.StandardTrainer):
     sums = self._add_up(iterator)
     outcome = self._strategy.run(self._measure, args=(sums,))
     terms = self._firsts(outcome.terms)
-    self._make_sums(terms)
+    self._terms.prepare(terms)
     if self._hosts.count > 1:
       self._halted.assign(self._firsts(outcome.halt_asked) > 0)
     tf.cond(
@@ -270,26 +258,14 @@ class Trainer(orbit.StandardTrainer):
       sums = self._strategy.run(
         self._learn_part, args=(*batch, number, gradients)
       )
-      self._add_partial(number, self._firsts(sums.terms))
+      self._terms.add_part(number, self._firsts(sums.terms))
       return number + 1, sums.gradients
 
     start = self._strategy.run(
       lambda: [tf.zeros_like(v.value) for v in self._variables]
     )
     _, gradients = tf.while_loop(lambda i, _: i < count, body, (0, start))
-    terms = {name: v.read_value() for name, v in self._partial.items()}
-    return _Sums(gradients, terms)
-
-  def _add_partial(self, number, terms) -> None:
-    """Adds the terms of a micro-batch to those of the ones before it."""
-    with tf.init_scope(), tf.device("CPU:0"):
-      for name in terms:
-        if name not in self._partial:
-          self._partial[name] = _scalar(0.0)
-    for name, value in terms.items():
-      partial = self._partial[name]
-      before = tf.where(number > 0, partial.read_value(), 0.0)
-      partial.assign(before + value)
+    return _Sums(gradients, self._terms.of_parts())
 
   def _learn_part(self, image, targets, number, gradients) -> _Sums:
     """Step 1 and 2 for a micro-batch, but for the sum over the devices.
@@ -310,12 +286,12 @@ class Trainer(orbit.StandardTrainer):
     found, terms = self._learn(image, targets, seed)
     if gradients is not None:
       found = [a + b for a, b in zip(gradients, found, strict=True)]
-    return _Sums(found, _over_replicas(terms))
+    return _Sums(found, strategies.summed(terms))
 
   def _measure(self, sums: _Sums) -> _Outcome:
     """The rest of steps 2 and 3, in the replica context."""
     asked = tf.cast(self._halt_asked.read_value(), tf.float32)
-    gradients, asked = _over_replicas((sums.gradients, asked))
+    gradients, asked = strategies.summed((sums.gradients, asked))
     gradients = gradients_lib.with_weight_decay(
       gradients,
       self._variables,
@@ -354,9 +330,7 @@ class Trainer(orbit.StandardTrainer):
   def _accept(self, outcome, terms):
     self._strategy.run(self._apply, args=(outcome.gradients,))
     self._global_step.assign_add(1)
-    self._steps.assign_add(1)
-    for name, value in terms.items():
-      self._sums[name].assign_add(tf.cast(value, tf.float64))
+    self._terms.accept(terms)
 
   def _apply(self, gradients):
     """Updates every group, in the replica context."""
@@ -373,41 +347,8 @@ class Trainer(orbit.StandardTrainer):
   def _refuse(self, outcome, terms):
     self._strategy.run(self._kept.restore)
     self._norms.assign(self._firsts(outcome.squared_norms))
-    for name, value in terms.items():
-      self._last[name].assign(value)
+    self._terms.refuse(terms)
     self._failed.assign(True)
-
-  def _make_sums(self, terms):
-    """Makes the variables behind the means, outside the graph being traced."""
-    with tf.init_scope(), tf.device("CPU:0"):
-      for name in terms:
-        if name not in self._sums:
-          start = self._start.sums.get(name, 0.0)
-          self._sums[name] = _scalar(start, tf.float64)
-          self._last[name] = _scalar(0.0)
-
-
-def _over_replicas(values):
-  """Sums over the devices of all hosts, in the replica context."""
-  replica = tf.distribute.get_replica_context()
-  if replica.num_replicas_in_sync == 1:
-    return values
-  # What comes out of a loop is on no device, and hosts need to know which.
-  values = tf.nest.map_structure(tf.identity, values)
-  return replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
-
-
-def _scalar(value, dtype=tf.float32):
-  """A variable that may be made while a step is traced.
-
-  For one that TensorFlow lifts out of the graph it traces all of it again.
-  """
-  return tf.Variable(
-    value,
-    dtype=dtype,
-    trainable=False,
-    experimental_enable_variable_lifting=False,
-  )
 
 
 def _distributed(strategy, dataset):
