@@ -67,7 +67,8 @@ def differentiated(function: Callable, model) -> Callable:
     model: whose trainable variables the gradient is of.
 
   Returns:
-    A function of the same tensors, or arrays, to (scalar, list of gradients).
+    A function of the same tensors, or arrays, to (scalar, list of gradients),
+    with zeros for a variable that has no effect.
   """
   return _DIFFERENTIATED[backend()](function, model)
 
@@ -112,7 +113,12 @@ def _differentiated_tensorflow(function, model):
   def call(*tensors):
     with tf.GradientTape() as tape:
       value = function(*tensors)
-    return value, tape.gradient(value, _values(model.trainable_variables))
+    gradients = tape.gradient(
+      value,
+      _values(model.trainable_variables),
+      unconnected_gradients="zero",
+    )
+    return value, gradients
 
   return call
 
@@ -148,7 +154,8 @@ def _differentiated_torch(function, model):
   def call(*tensors):
     value = function(*_torch_tensors(tensors))
     trained = _values(model.trainable_variables)
-    return value.detach(), list(torch.autograd.grad(value, trained))
+    gradients = torch.autograd.grad(value, trained, materialize_grads=True)
+    return value.detach(), list(gradients)
 
   return call
 

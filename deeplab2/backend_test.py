@@ -59,6 +59,16 @@ def test_gradients_are_of_the_trainable_variables_in_their_order():
   np.testing.assert_allclose(gradients[1], [unit @ np.arange(3)], rtol=1e-5)
 
 
+def test_what_has_no_effect_has_the_gradient_zero():
+  model = normalized_line()
+  step = backend.differentiated(
+    lambda x: ops.sum(model.layers[0](x, training=True)), model
+  )
+  _, gradients = step(tf.constant([[1.0, 2.0], [3.0, 4.0]]))
+  np.testing.assert_array_equal(gradients[0], [[4.0], [6.0]])
+  np.testing.assert_array_equal(gradients[1:], [[0.0], [0.0]])
+
+
 def test_what_a_step_assigns_is_assigned():
   model = normalized_line()
   step = backend.differentiated(

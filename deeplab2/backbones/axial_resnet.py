@@ -51,7 +51,10 @@ class ResidualStage(Composite):
     self.recomputes = recomputes
     for i, block in enumerate(stage.blocks, start=1):
       kind = BLOCKS[block.kind]
-      layer = kind(block.channels, norm, strides=block.strides)
+      # Later stages may read what goes into this one.
+      layer = kind(
+        block.channels, norm, strides=block.strides, shares_input=i == 1
+      )
       setattr(self, f"block{i}", layer)
       if block.transformer:
         transformer = DualPathTransformer(block.transformer, ffn_channels, norm)

@@ -4,6 +4,7 @@ from keras import ops
 
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
 from deeplab2.layers.composite import Composite
+from deeplab2.layers.settled import settled
 
 
 class AttentionOperation(Composite):
@@ -24,10 +25,29 @@ class AttentionOperation(Composite):
 
   def call(self, query, key, value, training=False):
     """b l n k, b m n k and b m n d to b l (n d)."""
-    logits = ops.einsum("blnk,bmnk->bnlm", query, key)
-    logits = self.batch_norm_similarity(logits, training=training)
+    logits = self._logits(query, key, training)
     weights = ops.cast(ops.softmax(logits), self.compute_dtype)
     retrieved = ops.einsum("bnlm,bmnd->blnd", weights, value)
     retrieved = ops.reshape(retrieved, (-1, ops.shape(query)[1], self.depth))
     y = self.batch_norm_retrieved_value(retrieved, training=training)
     return ops.relu(y)
+
+  def _logits(self, query, key, training):
+    """How well keys answer queries, b n l m, up to what is alike for all keys.
+
+    Of a normalization by moving averages the factor goes into the queries, and
+    the shift is left out: a softmax does not see it.
+    """
+    norm = self.batch_norm_similarity
+    if norm.uses_batch(training):
+      return norm(_products(query, key), training=training)
+    if not norm.built:
+      norm.build((None, query.shape[2], None, None))
+    factor = settled(lambda: norm.scale_and_shift()[0])
+    query = query * ops.cast(factor[:, None], query.dtype)
+    return ops.cast(_products(query, key), "float32")
+
+
+def _products(query, key):
+  """b l n k and b m n k to b n l m."""
+  return ops.einsum("blnk,bmnk->bnlm", query, key)

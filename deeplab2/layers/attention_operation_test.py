@@ -35,6 +35,28 @@ def test_the_order_of_keys_does_not_matter():
   )
 
 
+def test_without_a_batch_logits_are_normalized_by_their_averages():
+  rng = np.random.default_rng(2)
+  query, key, value = _inputs()
+  layer = AttentionOperation(N, N * D, NORM)
+  layer(query, key, value)
+  norm = layer.batch_norm_similarity
+  gamma, beta, mean, variance = (rng.uniform(0.5, 2, N) for _ in range(4))
+  norm.gamma.assign(gamma)
+  norm.beta.assign(beta)
+  norm.moving_mean.assign(mean)
+  norm.moving_variance.assign(variance)
+  logits = np.einsum("blnk,bmnk->blmn", query, key)
+  logits = (logits - mean) / np.sqrt(variance + 1e-9) * gamma + beta
+  weights = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
+  expected = np.einsum("blmn,bmnd->blnd", weights, value)
+  np.testing.assert_allclose(
+    layer(query, key, value),
+    np.maximum(expected, 0).reshape(B, L, N * D),
+    atol=1e-5,
+  )
+
+
 def test_normalization_is_per_head_and_per_head_and_channel():
   layer = AttentionOperation(N, N * D, NORM)
   layer(*_inputs())

@@ -36,13 +36,13 @@ class _Factors(NamedTuple):
   """A layer's weights with its normalizations by moving averages in them.
 
   Of what is retrieved, the factors of values are in the kernel and the shifts
-  in the bias: the weights of all keys add up to one.
+  in the bias: the weights of all keys add up to one. Those of logits are the
+  same for all keys: a softmax does not see them.
   """
 
   kernel: Tensor  # c (q k v)
   bias: Tensor  # (q k v)
   contents: Tensor  # n 1 1 1, of the products of queries and keys
-  shift: Tensor  # n 1 1 1, of their sum with those of positions
   positions: tuple  # n 1 1, n 1 1 and n 1 d, of `AxialAttention._vectors`
 
 
@@ -134,7 +134,7 @@ class AxialAttention(Composite):
     )
     terms = _logits(query, key, by_query, by_key)
     contents, *positions = (ops.cast(term, "float32") for term in terms)
-    logits = contents * factors.contents + factors.shift + sum(positions)
+    logits = contents * factors.contents + sum(positions)
     weights = self._rounded(ops.softmax(logits))
     values, positions = _retrieved(weights, value, of_value)
     return self._from_sequences(values + positions, size)
@@ -144,10 +144,8 @@ class AxialAttention(Composite):
     scale, shift = self.batch_norm_retrieved_output.scale_and_shift()
     scale = ops.reshape(scale, (2, self.heads, 1, -1))
     shift = ops.sum(ops.reshape(shift, (2, -1)), axis=0)
-    of_logits, shift_of_logits = (
-      ops.reshape(x, (3, self.heads, 1, 1))
-      for x in self.batch_norm_similarity.scale_and_shift()
-    )
+    of_logits, _ = self.batch_norm_similarity.scale_and_shift()
+    of_logits = ops.reshape(of_logits, (3, self.heads, 1, 1))
     unchanged = 2 * self.key_depth
     columns = ops.concatenate(
       [ops.ones(unchanged), ops.reshape(scale[0], (-1,))]
@@ -157,7 +155,6 @@ class AxialAttention(Composite):
       kernel=self._rounded(kernel * columns),
       bias=self._rounded(bias * columns + shift),
       contents=of_logits[0][..., None],
-      shift=ops.sum(shift_of_logits, axis=0)[..., None],
       positions=(of_logits[1], of_logits[2], scale[1]),
     )
 

@@ -30,7 +30,7 @@ def normalized(convolution, batch_norm: BatchNorm, x, training):
   kernel, bias = settled(
     lambda: batch_norm.folded_into(convolution.kernel, dtype)
   )
-  x = convolution.convolution_op(x, kernel) + bias
+  x = ops.add(convolution.convolution_op(x, kernel), bias)
   return ops.cast(x, batch_norm.compute_dtype)
 
 

@@ -16,6 +16,7 @@ from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import SequenceConvNorm
 from deeplab2.layers.drop_path import scale_samples
 from deeplab2.layers.precision import precision_of_layers
+from deeplab2.layers.shared_relu import relu_of_shared
 
 HEADS = 8
 NUM_DROP_PATHS = 3  # pixel feedback, memory attention, memory feed-forward
@@ -90,7 +91,8 @@ class DualPathTransformer(Composite):
     return ops.reshape(sequence, (-1, height, width, channels)), memory
 
   def _pixel_qkv(self, sequence, training):
-    x = self.pixel_conv1_bn_act(ops.relu(sequence), training=training)
+    x = relu_of_shared(sequence, training)
+    x = self.pixel_conv1_bn_act(x, training=training)
     return self._heads(self.pixel_qkv_conv_bn(x, training=training))
 
   def _memory_qkv(self, memory, training):

@@ -13,6 +13,7 @@ from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 from deeplab2.layers.drop_path import scale_samples
 from deeplab2.layers.precision import precision_of_layers
+from deeplab2.layers.shared_relu import relu_of_shared
 
 
 class ResidualBlock(Composite):
@@ -22,11 +23,21 @@ class ResidualBlock(Composite):
   changes depth or size.
   """
 
-  def __init__(self, filters: int, norm: NormOptions, *, strides=1, **kwargs):
+  def __init__(
+    self,
+    filters: int,
+    norm: NormOptions,
+    *,
+    strides=1,
+    shares_input=False,
+    **kwargs,
+  ):
+    """`shares_input`: other layers read x, not rectified, as well."""
     super().__init__(**kwargs)
     self.filters = filters
     self.norm = norm
     self.strides = strides
+    self.shares_input = shares_input
     self.shortcut = None
 
   def build(self, input_shape):
@@ -39,7 +50,7 @@ class ResidualBlock(Composite):
 
   def call(self, x, keep=None, training=False):  # b h w c -> b h' w' d
     """`keep` is a factor on each sample's branch, [b], or None (drop path)."""
-    x = ops.relu(x)
+    x = relu_of_shared(x, training) if self.shares_input else ops.relu(x)
     y = scale_samples(self.branch(x, training), keep)
     if self.shortcut is not None:
       x = self.shortcut(x, training=training)

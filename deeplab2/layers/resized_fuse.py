@@ -10,6 +10,7 @@ from deeplab2.layers.composite import Composite
 from deeplab2.layers.convolution import ConvNorm
 from deeplab2.layers.precision import precision_of_layers
 from deeplab2.layers.resize import resize_align_corners
+from deeplab2.layers.shared_relu import relu_of_shared
 
 
 class ResizedFuse(Composite):
@@ -57,6 +58,8 @@ class ResizedFuse(Composite):
     for i, feature in enumerate(features):
       if feature.shape[-1] != self.filters:
         projection = getattr(self, self._projection_name(i))
-        feature = projection(ops.relu(feature), training=training)
+        feature = projection(
+          relu_of_shared(feature, training), training=training
+        )
       total = total + resize_align_corners(feature, size)
     return total

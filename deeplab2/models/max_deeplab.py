@@ -20,6 +20,7 @@ from deeplab2.heads.semantic_decoder import DecoderOptions, SemanticDecoder
 from deeplab2.layers.batch_norm import NormOptions
 from deeplab2.layers.precision import precision_of_layers
 from deeplab2.layers.recompute import runner
+from deeplab2.layers.shared_relu import relu_of_shared
 from deeplab2.stateless_random import split_seed
 from deeplab2.structures import MaskPrediction
 
@@ -141,13 +142,13 @@ class MaXDeepLab(keras.Model):
     run = runner(training=training, again=self.recomputes)
     masks, classes, pixel_features = run(
       self.mask_head,
-      ops.relu(features.maps[self.plan.panoptic]),
+      relu_of_shared(features.maps[self.plan.panoptic], training),
       features.class_feature,
       features.mask_feature,
     )
     semantic = None
     if auxiliary:
-      semantic = self._semantic_logits(features, run, dropout_seed)
+      semantic = self._semantic_logits(features, training, dropout_seed)
     return MaskPrediction(masks, classes, pixel_features, semantic)
 
   def normalize(self, image):
@@ -155,21 +156,26 @@ class MaXDeepLab(keras.Model):
     image = ops.cast(image, "float32") / 127.5 - 1.0
     return ops.cast(image, self.compute_dtype)
 
-  def _semantic_logits(self, features: Features, run, seed):
+  def _semantic_logits(self, features: Features, training, seed):
+    run = runner(training=training, again=self.recomputes)
     if not self.decodes_semantic:
-      x = self.feature(features, "feature_semantic")
+      x = self.feature(features, "feature_semantic", training)
     else:
+      shallow = [
+        self.feature(features, name, training) for name in self.semantic.shallow
+      ]
       x = run(
         self.semantic_decoder,
-        self.feature(features, self.semantic.deep),
-        [self.feature(features, name) for name in self.semantic.shallow],
+        self.feature(features, self.semantic.deep, training),
+        shallow,
         seed=seed,
       )
     return run(self.semantic_head, x)
 
-  def feature(self, features: Features, name: str):
+  def feature(self, features: Features, name: str, training=False):
     """A rectified map by the name that configs know it by."""
-    return ops.relu(features.maps[self.plan.stage_behind(name)])
+    stage = self.plan.stage_behind(name)
+    return relu_of_shared(features.maps[stage], training)
 
   def parameter_groups(self):
     """Trainable variables: "backbone", pretrained ones, and "rest"."""

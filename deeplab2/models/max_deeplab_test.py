@@ -140,13 +140,16 @@ def test_every_trainable_variable_has_a_gradient(training):
   with tf.GradientTape() as tape:
     outputs = model(_image(), training=training)
     loss = tf.add_n([tf.reduce_mean(tf.square(x)) for x in outputs])
-  variables = [v.value for v in model.trainable_variables]
-  gradients = tape.gradient(loss, variables)
-  for variable, gradient in zip(
-    model.trainable_variables, gradients, strict=True
-  ):
-    assert isinstance(gradient, tf.Tensor), variable.path
-    assert np.isfinite(gradient).all(), variable.path
+  variables = {
+    path: variable.value
+    for path, variable in variables_by_path(model).items()
+    if variable.trainable
+  }
+  for path, gradient in tape.gradient(loss, variables).items():
+    if not training and path.endswith("batch_norm_similarity/beta"):
+      continue  # a softmax does not see what is alike for all keys
+    assert isinstance(gradient, tf.Tensor), path
+    assert np.isfinite(gradient).all(), path
 
 
 def test_randomness_needs_training_and_a_seed():

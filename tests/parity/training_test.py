@@ -64,7 +64,7 @@ def gradients(architecture, arrays, training=False):
     prediction = architecture.model(arrays["image"], training=training)
     terms = losses(architecture, arrays, prediction)
     total = tf.reduce_mean(terms["total_loss"])
-  found = tape.gradient(total, variables)
+  found = tape.gradient(total, variables, unconnected_gradients="zero")
   return terms, {k: tf.convert_to_tensor(g).numpy() for k, g in found.items()}
 
 
