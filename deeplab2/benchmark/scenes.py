@@ -9,7 +9,8 @@ from deeplab2.structures import Batch, ClassLayout, MaskPrediction, Targets
 
 THINGS, STUFF = 15, 8  # of an image, about as many as an image of COCO has
 _GRID = (4, 6)  # blocks: one a segment, and one of void
-_SURE = 4.0  # deviation of logits, so that some pass every threshold
+_DEVIATION = 4.0  # of logits of masks, so that some pixels pass any threshold
+_SURE = 20.0  # logit of the class of a slot that passes any threshold
 _SMALLEST = 33  # pixels; an image that any model takes
 
 
@@ -77,7 +78,8 @@ def block_batch(architecture, options, batch: int, size: int) -> Batch:
 def random_prediction(architecture, batch: int, size: int, seed: int = 0):
   """A `MaskPrediction` of the model's types and of shapes for such images.
 
-  The model is asked for them on its smallest image: that takes a moment.
+  Masks are white noise, and as many slots are sure of their class as an image
+  has segments. The model is asked on its smallest image: that takes a moment.
   """
   small = architecture.model(random_images(1, _SMALLEST), training=False)
   rng = np.random.default_rng(seed)
@@ -87,11 +89,24 @@ def random_prediction(architecture, batch: int, size: int, seed: int = 0):
     shape = [batch, *example.shape[1:]]
     if len(shape) == 4:
       shape[1:3] = extent, extent
-    values = rng.standard_normal(shape, np.float32) * _SURE
+    values = rng.standard_normal(shape, np.float32) * _DEVIATION
     return tf.cast(values, example.dtype)
 
   prediction = MaskPrediction(
     *(None if example is None else like(example) for example in small)
   )
-  features = tf.math.l2_normalize(prediction.pixel_features, axis=-1)
-  return prediction._replace(pixel_features=features)
+  classes = _sure_classes(rng, prediction.class_logits.shape)
+  return prediction._replace(
+    class_logits=tf.cast(classes, prediction.class_logits.dtype),
+    pixel_features=tf.math.l2_normalize(prediction.pixel_features, axis=-1),
+  )
+
+
+def _sure_classes(rng, shape):
+  """Logits b n c of which `THINGS + STUFF` slots an image name a class."""
+  _, slots, classes = shape
+  logits = rng.standard_normal(shape, np.float32)
+  for image in logits:
+    sure = rng.permutation(slots)[: THINGS + STUFF]
+    image[sure, rng.integers(0, classes - 1, len(sure))] = _SURE
+  return logits

@@ -1,4 +1,5 @@
 import numpy as np
+import tensorflow as tf
 
 from deeplab2.benchmark import scenes
 from deeplab2.datasets import load_dataset
@@ -33,6 +34,14 @@ def test_predictions_have_the_models_shapes(architecture):
     assert ours.dtype == theirs.dtype
   lengths = np.linalg.norm(found.pixel_features, axis=-1)
   np.testing.assert_allclose(lengths, 1.0, rtol=1e-5)
+
+
+def test_as_many_slots_are_sure_as_an_image_has_segments(architecture):
+  found = scenes.random_prediction(architecture, batch=3, size=65)
+  sureness = tf.nn.softmax(found.class_logits)[..., :-1].numpy().max(-1)
+  expected = min(scenes.THINGS + scenes.STUFF, sureness.shape[1])
+  np.testing.assert_array_equal((sureness > 0.99).sum(-1), [expected] * 3)
+  np.testing.assert_array_equal((sureness > 0.5).sum(-1), [expected] * 3)
 
 
 def test_some_predicted_masks_pass_and_some_do_not(architecture):
