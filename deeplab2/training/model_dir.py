@@ -57,8 +57,9 @@ def claim(
 
   Raises:
     ValueError: another experiment was trained there; the message shows the
-      difference. Or the file that says which one is broken.
+      difference. Or the file that says which one is broken, or as `check_free`.
   """
+  check_free(model_dir, flag=flag)
   path = os.path.join(model_dir, EXPERIMENT)
   if tf.io.gfile.exists(path):
     difference = _difference(_experiment_of(path), experiment)
@@ -72,6 +73,17 @@ def claim(
     return
   tf.io.gfile.makedirs(model_dir)
   files.write_whole(path, format_textproto(experiment))
+
+
+def check_free(model_dir: str, *, flag: str = "model_dir") -> None:
+  """Raises ValueError if a directory is where a run writes a file."""
+  for name in (EXPERIMENT, DATASET, METRICS):
+    path = os.path.join(model_dir, name)
+    if tf.io.gfile.isdir(path):
+      raise ValueError(
+        f"{flag}: expected nothing or a file at {path}, where runs write; got"
+        " a directory."
+      )
 
 
 def _experiment_of(path: str):

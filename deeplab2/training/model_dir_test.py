@@ -56,6 +56,24 @@ def test_a_garbled_description_is_named(tmp_path, content, reason):
   assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+  "name", ["experiment.textproto", "dataset.json", "metrics.json"]
+)
+def test_a_directory_where_a_file_is_to_go_is_refused(tmp_path, name):
+  (tmp_path / name).mkdir()
+  for check in (
+    lambda: model_dir.claim(str(tmp_path), fake.experiment()),
+    lambda: model_dir.check_free(str(tmp_path)),
+  ):
+    with pytest.raises(ValueError) as error:
+      check()
+    assert str(error.value) == (
+      f"model_dir: expected nothing or a file at {tmp_path / name}, where runs"
+      " write; got a directory."
+    )
+  assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
 def test_metrics_add_up_over_runs(tmp_path):
   model_dir.add_metrics(str(tmp_path), {"step": 1, "train": {"loss": 2.5}})
   path = model_dir.add_metrics(str(tmp_path), {"step": 2})

@@ -79,6 +79,8 @@ def run_experiment(
   ):
     if "train" in mode:
       model_dir_lib.claim(model_dir, experiment, read_only=not hosts.is_chief)
+    else:
+      model_dir_lib.check_free(model_dir)
     keras.utils.set_random_seed(experiment.trainer_options.seed)
     parts = RunParts(experiment, model_dir, output_dir, watchdog, build, data)
     _go(mode, parts)
