@@ -97,7 +97,7 @@ def _timed(job: Job, result: Mapping) -> tuple:
     job.slots or "",
     _seconds(result["median"]),
     f"{_seconds(low)} .. {_seconds(high)}",
-    f"{result['images_per_second']:.3g}",
+    _digits(result["images_per_second"]),
     _seconds(result["first_call"]),
     _seconds(result["first_since_start"]),
     _bytes(result["peak_bytes"]),
@@ -172,7 +172,14 @@ def _name(job: Job) -> str:
 
 
 def _seconds(value: float) -> str:
-  return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
+  if value < 0.9995:
+    return f"{_digits(1000 * value)} ms"
+  return f"{_digits(value)} s"
+
+
+def _digits(value: float) -> str:
+  """Three digits, or all in front of the point."""
+  return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 def _bytes(value: float) -> str:

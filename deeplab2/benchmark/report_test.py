@@ -1,3 +1,6 @@
+import pytest
+
+from deeplab2.benchmark import report
 from deeplab2.benchmark.jobs import Job
 from deeplab2.benchmark.report import format_contest, format_results
 
@@ -105,3 +108,18 @@ def test_both_sides_stand_beside_each_other():
   assert format_contest(_job("loss"), {"error": "killed"}) == (
     "loss (float32, graph, 641, b2): killed"
   )
+
+
+@pytest.mark.parametrize(
+  "seconds, text",
+  [
+    (0.0001234, "0.123 ms"),
+    (0.12345, "123 ms"),
+    (0.9994, "999 ms"),
+    (0.9996, "1 s"),
+    (1.2345, "1.23 s"),
+    (1234.5, "1234 s"),
+  ],
+)
+def test_times_are_read_at_a_glance(seconds, text):
+  assert report._seconds(seconds) == text

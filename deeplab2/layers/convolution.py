@@ -30,6 +30,8 @@ def normalized(convolution, batch_norm: BatchNorm, x, training):
   kernel, bias = settled(
     lambda: batch_norm.folded_into(convolution.kernel, dtype)
   )
+  # This makes a BiasAdd, which TensorFlow fuses with the convolution. What `+`
+  # makes it would join with the sums that follow.
   x = ops.add(convolution.convolution_op(x, kernel), bias)
   return ops.cast(x, batch_norm.compute_dtype)
 
