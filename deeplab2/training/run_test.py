@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 
 import pytest
 import tensorflow as tf
@@ -60,6 +61,17 @@ def test_a_batch_that_does_not_divide_is_refused(two_devices, tmp_path):
 def test_an_unknown_mode_lists_the_choices(tmp_path):
   with pytest.raises(ValueError, match="mode: expected one of"):
     run(tmp_path, "test")
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_a_directory_in_the_place_of_a_file_is_refused(
+  whole_run, tmp_path, mode
+):
+  copy = shutil.copytree(whole_run[0], tmp_path / "copy")
+  (copy / "metrics.json").unlink()
+  (copy / "metrics.json").mkdir()
+  with pytest.raises(ValueError, match="model_dir: expected nothing or a file"):
+    run(copy, mode)
 
 
 def test_a_second_run_is_refused_while_one_is_at_work(tmp_path):
