@@ -1,6 +1,5 @@
 import pytest
 
-from deeplab2.benchmark import report
 from deeplab2.benchmark.jobs import Job
 from deeplab2.benchmark.report import format_contest, format_results
 
@@ -111,15 +110,18 @@ def test_both_sides_stand_beside_each_other():
 
 
 @pytest.mark.parametrize(
-  "seconds, text",
+  "seconds, time, images_per_second",
   [
-    (0.0001234, "0.123 ms"),
-    (0.12345, "123 ms"),
-    (0.9994, "999 ms"),
-    (0.9996, "1 s"),
-    (1.2345, "1.23 s"),
-    (1234.5, "1234 s"),
+    (0.0001234, "0.123 ms", "8104"),
+    (0.12345, "123 ms", "8.1"),
+    (0.9994, "999 ms", "1"),
+    (0.9996, "1 s", "1"),
+    (1234.5, "1234 s", "0.00081"),
   ],
 )
-def test_times_are_read_at_a_glance(seconds, text):
-  assert report._seconds(seconds) == text
+def test_figures_are_read_at_a_glance(seconds, time, images_per_second):
+  result = TIMED | {"median": seconds, "images_per_second": 1 / seconds}
+  row = format_results([(_job("loss"), result)]).splitlines()[2]
+  cells = [cell.strip() for cell in row.split("|")[1:-1]]
+  assert cells[6] == time
+  assert cells[8] == images_per_second

@@ -21,7 +21,13 @@ class AttentionOperation(Composite):
     self.batch_norm_retrieved_value = BatchNorm(
       norm, parameter_shape=(1, heads, 1, depth // heads)
     )
+    self.heads = heads
     self.depth = depth
+
+  def build(self, *shapes):
+    """Of the factors that a call without a batch reads; see `_logits`."""
+    del shapes
+    self.batch_norm_similarity.build((None, self.heads, None, None))
 
   def call(self, query, key, value, training=False):
     """b l n k, b m n k and b m n d to b l (n d)."""
@@ -41,8 +47,6 @@ class AttentionOperation(Composite):
     norm = self.batch_norm_similarity
     if norm.uses_batch(training):
       return norm(_products(query, key), training=training)
-    if not norm.built:
-      norm.build((None, query.shape[2], None, None))
     factor = settled(lambda: norm.scale_and_shift()[0])
     query = query * ops.cast(factor[:, None], query.dtype)
     return ops.cast(_products(query, key), "float32")
