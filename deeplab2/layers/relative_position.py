@@ -56,11 +56,13 @@ def over_keys(x):  # n s l r -> n s l m
   Cut into rows that are shorter by one, each next row begins one distance
   earlier.
   """
-  heads, length = x.shape[0], ops.shape(x)[2]
-  distances = 2 * length
-  flat = ops.reshape(x, (heads, -1, length * distances))
-  flat = flat[:, :, length - 1 : length * distances - 1]
-  return ops.reshape(flat, (heads, -1, length, distances - 1))[..., :length]
+  heads, sequences, length, distances = ops.shape(x)
+  used = length * (distances - 1)
+  flat = ops.reshape(x, (heads, sequences, -1))
+  # Not flat[...]: the gradient of an index is slower than that of a slice.
+  flat = ops.slice(flat, (0, 0, length - 1), (heads, sequences, used))
+  rows = ops.reshape(flat, (heads, sequences, length, distances - 1))
+  return ops.slice(rows, (0, 0, 0, 0), (heads, sequences, length, length))
 
 
 def over_distances(y):  # n s l m -> n s l r
