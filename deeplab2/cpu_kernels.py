@@ -7,6 +7,7 @@ add bias and ReLU while a product is still in registers.
 
 import os
 import platform
+import sys
 
 VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 _INTEL_OR_AMD = {"x86_64", "AMD64"}
@@ -17,9 +18,9 @@ _found = os.environ.get(VARIABLE)
 def prefer_onednn(machine: str = platform.machine()) -> None:
   """Has a TensorFlow that is imported later use oneDNN on x86.
 
-  Whoever has set the variable has decided already.
+  Whoever has set the variable, or started TensorFlow, has decided already.
   """
-  if machine in _INTEL_OR_AMD:
+  if machine in _INTEL_OR_AMD and "tensorflow" not in sys.modules:
     os.environ.setdefault(VARIABLE, "1")
 
 
@@ -29,3 +30,19 @@ def environment_as_found() -> dict[str, str]:
   if _found is None:
     environment.pop(VARIABLE, None)
   return environment
+
+
+def in_use() -> bool:
+  """Whether TensorFlow computes, and has nothing but CPUs to do so."""
+  import keras
+
+  if keras.backend.backend() != "tensorflow":
+    return False
+  import tensorflow as tf
+
+  return all(d.device_type == "CPU" for d in tf.config.list_logical_devices())
+
+
+def onednn_in_use() -> bool:
+  """Whether they are in use and are oneDNN's, by choice of `VARIABLE`."""
+  return in_use() and os.environ.get(VARIABLE) == "1"

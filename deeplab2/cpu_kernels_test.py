@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from deeplab2.cpu_kernels import VARIABLE, prefer_onednn
+from deeplab2.cpu_kernels import VARIABLE, in_use, prefer_onednn
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,20 @@ from deeplab2.cpu_kernels import VARIABLE, prefer_onednn
 def test_onednn_is_chosen_on_x86_where_nobody_chose(
   monkeypatch, machine, found, expected
 ):
+  monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
   if found is None:
     monkeypatch.delenv(VARIABLE, raising=False)
   else:
     monkeypatch.setenv(VARIABLE, found)
   prefer_onednn(machine)
   assert os.environ.get(VARIABLE) == expected
+
+
+def test_nothing_is_chosen_for_a_tensorflow_that_runs(monkeypatch):
+  monkeypatch.delenv(VARIABLE, raising=False)
+  monkeypatch.setitem(sys.modules, "tensorflow", sys)
+  prefer_onednn("x86_64")
+  assert VARIABLE not in os.environ
 
 
 def test_it_is_chosen_before_tensorflow_starts():
@@ -39,3 +47,25 @@ def test_it_is_chosen_before_tensorflow_starts():
   )
   environment = {k: v for k, v in os.environ.items() if k != VARIABLE}
   subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+@pytest.mark.parametrize(
+  "backend, kinds, expected",
+  [
+    ("tensorflow", ["CPU"], True),
+    ("tensorflow", ["CPU", "CPU"], True),
+    ("tensorflow", ["CPU", "GPU"], False),
+    ("jax", ["CPU"], False),
+    ("torch", ["CPU"], False),
+  ],
+)
+def test_they_are_in_use_where_tensorflow_has_nothing_else(
+  monkeypatch, backend, kinds, expected
+):
+  import keras
+  import tensorflow as tf
+
+  monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+  devices = [tf.config.LogicalDevice(f"/{kind}:0", kind) for kind in kinds]
+  monkeypatch.setattr(tf.config, "list_logical_devices", lambda: devices)
+  assert in_use() is expected

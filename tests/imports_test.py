@@ -21,7 +21,7 @@ ARROWS = {
   "stateless_random": set(),
   "backend": set(),
   "cpu_kernels": set(),
-  "layers": {"structures", "stateless_random"},
+  "layers": {"cpu_kernels", "structures", "stateless_random"},
   "losses": {"structures", "stateless_random"},
   "metrics": {"structures"},
   "postprocess": {"structures", "layers"},

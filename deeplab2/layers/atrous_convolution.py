@@ -12,13 +12,15 @@ import itertools
 import keras
 from keras import ops
 
+from deeplab2 import cpu_kernels
+
 
 class AtrousConv2D(keras.layers.Conv2D):
   """`keras.layers.Conv2D` of stride 1, padding "same" and an odd kernel."""
 
   def convolution_op(self, inputs, kernel):
     _, height, width, _ = inputs.shape
-    if height is None or width is None or not _runs_on_cpu():
+    if height is None or width is None or not cpu_kernels.in_use():
       return super().convolution_op(inputs, kernel)
     return sum_of_taps(inputs, kernel, self.dilation_rate[0])
 
@@ -57,12 +59,3 @@ def _shifted(x, down, right):
 def _gap(offset):
   """How many places before and after have no partner at `offset`."""
   return max(0, -offset), max(0, offset)
-
-
-def _runs_on_cpu() -> bool:
-  """Whether TensorFlow has nothing but CPUs; accelerators dilate well."""
-  if keras.backend.backend() != "tensorflow":
-    return False
-  import tensorflow as tf
-
-  return all(d.device_type == "CPU" for d in tf.config.list_logical_devices())

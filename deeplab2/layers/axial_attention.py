@@ -12,6 +12,7 @@ from keras import ops
 
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
 from deeplab2.layers.composite import Composite
+from deeplab2.layers.pointwise import pointwise
 from deeplab2.layers.relative_position import (
   RelativePosition,
   over_distances,
@@ -42,7 +43,7 @@ class _Factors(NamedTuple):
 
   kernel: Tensor  # c (q k v)
   bias: Tensor  # (q k v)
-  contents: Tensor  # n 1 1 1, of the products of queries and keys
+  contents: Tensor  # n 1 1 1, of the products of queries and keys; with queries
   positions: tuple  # n 1 1, n 1 1 and n 1 d, of `AxialAttention._vectors`
 
 
@@ -109,22 +110,23 @@ class AxialAttention(Composite):
   def _attend_normalizing(self, x, training):
     """As the paper has it."""
     size = ops.shape(x)[1:3]
-    qkv = _times(x, self._rounded(self.qkv_kernel))
+    qkv = pointwise(x, self._rounded(self.qkv_kernel))
     qkv = self.batch_norm_qkv(qkv, training=training)
     query, key, value = self._to_sequences(qkv, size)
     by_query, by_key, of_value = map(self._rounded, self._vectors(size))
-    terms = _logits(query, key, by_query, by_key)
+    positions = _by_position(query, key, by_query, by_key)
+    terms = _products(query, key), *positions
     logits = self.batch_norm_similarity(ops.stack(terms), training=training)
     weights = self._rounded(ops.softmax(ops.sum(logits, axis=0)))
     terms = _retrieved(weights, value, of_value)
     y = ops.concatenate([self._from_sequences(y, size) for y in terms], axis=-1)
     y = self.batch_norm_retrieved_output(y, training=training)
-    return y[..., : self.value_depth] + y[..., self.value_depth :]
+    return ops.add(*ops.split(y, 2, axis=-1))
 
   def _attend(self, x, factors: _Factors):
     """The same, with what needs no batch multiplied beforehand."""
     size = ops.shape(x)[1:3]
-    qkv = _times(x, factors.kernel) + factors.bias
+    qkv = pointwise(x, factors.kernel, factors.bias)
     query, key, value = self._to_sequences(qkv, size)
     by_query, by_key, of_value = (
       self._rounded(vectors * factor)
@@ -132,9 +134,9 @@ class AxialAttention(Composite):
         self._vectors(size), factors.positions, strict=True
       )
     )
-    terms = _logits(query, key, by_query, by_key)
-    contents, *positions = (ops.cast(term, "float32") for term in terms)
-    logits = contents * factors.contents + sum(positions)
+    contents = _products(query * self._rounded(factors.contents), key)
+    terms = contents, *_by_position(query, key, by_query, by_key)
+    logits = sum(ops.cast(term, "float32") for term in terms)
     weights = self._rounded(ops.softmax(logits))
     values, positions = _retrieved(weights, value, of_value)
     return self._from_sequences(values + positions, size)
@@ -171,7 +173,7 @@ class AxialAttention(Composite):
     return ops.cast(x, self.compute_dtype)
 
   def _to_sequences(self, qkv, size):
-    """(b h w) (q k v) to queries, keys and values, n s l d each."""
+    """b h w (q k v) to queries, keys and values, n s l d each."""
     parts = ops.split(qkv, [self.key_depth, 2 * self.key_depth], axis=-1)
     return [self._part_to_sequences(part, size) for part in parts]
 
@@ -193,26 +195,24 @@ class AxialAttention(Composite):
     )
 
 
-def _times(x, kernel):
-  """b h w c and c d to (b h w) d."""
-  # One product of two matrices; broadcasting the kernel takes twice as long.
-  return ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
+def _products(query, key):
+  """n s l d and n s m d to n s l m."""
+  return ops.matmul(query, ops.swapaxes(key, -1, -2))
 
 
-def _logits(query, key, by_query, by_key):
-  """How well each key answers each query, three terms of n s l m.
+def _by_position(query, key, by_query, by_key):
+  """How well places answer queries, and queries' places keys, n s l m each.
 
   Args:
     query, key: n s l d.
     by_query, by_key: vectors of the distances, r d or n r d; those of keys
       run backwards.
   """
+  by_query, by_key = (ops.swapaxes(x, -1, -2) for x in (by_query, by_key))
+  of_keys = over_keys(_rows_times(key, by_key))
   return (
-    ops.matmul(query, ops.swapaxes(key, -1, -2)),
-    over_keys(_rows_times(query, ops.swapaxes(by_query, -1, -2))),
-    ops.swapaxes(
-      over_keys(_rows_times(key, ops.swapaxes(by_key, -1, -2))), -1, -2
-    ),
+    over_keys(_rows_times(query, by_query)),
+    ops.swapaxes(of_keys, -1, -2),
   )
 
 

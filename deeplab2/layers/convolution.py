@@ -10,6 +10,8 @@ from keras import ops
 from deeplab2.layers.atrous_convolution import AtrousConv2D
 from deeplab2.layers.batch_norm import BatchNorm, NormOptions
 from deeplab2.layers.composite import Composite
+from deeplab2.layers.depthwise_convolution import DepthwiseConv2D
+from deeplab2.layers.pointwise import pointwise, shifted
 from deeplab2.layers.settled import settled
 
 
@@ -25,15 +27,20 @@ def normalized(convolution, batch_norm: BatchNorm, x, training):
   dtype = convolution.compute_dtype
   x = ops.cast(x, dtype)
   if batch_norm.uses_batch(training):
-    x = convolution.convolution_op(x, ops.cast(convolution.kernel, dtype))
-    return batch_norm(x, training=training)
+    kernel = ops.cast(convolution.kernel, dtype)
+    return batch_norm(_convolved(convolution, x, kernel), training=training)
   kernel, bias = settled(
     lambda: batch_norm.folded_into(convolution.kernel, dtype)
   )
-  # This makes a BiasAdd, which TensorFlow fuses with the convolution. What `+`
-  # makes it would join with the sums that follow.
-  x = ops.add(convolution.convolution_op(x, kernel), bias)
+  x = _convolved(convolution, x, kernel, bias)
   return ops.cast(x, batch_norm.compute_dtype)
+
+
+def _convolved(convolution, x, kernel, bias=None):
+  """What `convolution` does, with this kernel and bias."""
+  if {*convolution.kernel_size, *convolution.strides} == {1}:
+    return pointwise(x, kernel, bias)
+  return shifted(convolution.convolution_op(x, kernel), bias)
 
 
 class ConvNorm(Composite):
@@ -80,7 +87,7 @@ class DepthwiseNorm(Composite):
 
   def __init__(self, kernel_size: int, norm: NormOptions, **kwargs):
     super().__init__(**kwargs)
-    self.depthwise_conv = keras.layers.DepthwiseConv2D(
+    self.depthwise_conv = DepthwiseConv2D(
       kernel_size, padding="same", use_bias=False
     )
     self.batch_norm = BatchNorm(norm)

@@ -252,10 +252,17 @@ def _bytes_kept_for(late, graph):
   for op in graph.get_operations():
     if any(x.op in behind for x in op.inputs):
       behind.add(op)
-      for x in op.inputs:
+      for x in map(_unshaped, op.inputs):
         if x.op not in behind and x.op.type not in ("Const", "ReadVariableOp"):
           kept[x.name] = x.dtype.size * (x.shape.num_elements() or 0)
   return sum(kept.values())
+
+
+def _unshaped(x):
+  """What a tensor was before it was reshaped, which takes no memory."""
+  while x.op.type == "Reshape":
+    x = x.op.inputs[0]
+  return x
 
 
 EXPERIMENT = """

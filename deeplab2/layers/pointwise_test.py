@@ -1,0 +1,76 @@
+import keras
+import numpy as np
+import pytest
+
+from deeplab2.layers import pointwise as module
+from deeplab2.layers.pointwise import pointwise
+
+B, H, W, C, D = 2, 7, 11, 3, 5
+
+
+@pytest.fixture(params=["product", "convolution"])
+def way(request, monkeypatch):
+  """Each of the two, whatever the layer would take."""
+  choice = request.param == "product"
+  monkeypatch.setattr(module, "_prefers_product", lambda *arguments: choice)
+  return request.param
+
+
+def _random(*shape, seed=0):
+  return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize("places", [(H, W), (H,)])
+@pytest.mark.parametrize("shifted", [True, False])
+def test_every_place_is_multiplied_and_shifted(way, places, shifted):
+  x, kernel = _random(B, *places, C), _random(C, D, seed=1)
+  bias = _random(D, seed=2) if shifted else None
+  y = keras.ops.convert_to_numpy(pointwise(_tensor(x), _tensor(kernel), bias))
+  assert y.shape == (B, *places, D)
+  for place in np.ndindex(B, *places):
+    expected = kernel.T @ x[place] + (bias if shifted else 0)
+    np.testing.assert_allclose(y[place], expected, atol=1e-5)
+
+
+def test_the_axes_of_a_window_make_no_difference(way):
+  x, kernel = _tensor(_random(B, H, W, C)), _random(1, 1, C, D)
+  np.testing.assert_array_equal(
+    pointwise(x, _tensor(kernel)), pointwise(x, _tensor(kernel[0, 0]))
+  )
+
+
+def test_unknown_sizes_are_served_too(way):
+  tf = pytest.importorskip("tensorflow")
+  x, kernel = _random(B, H, W, C), _random(C, D, seed=1)
+  spec = tf.TensorSpec([None, None, None, C])
+  y = tf.function(lambda x: pointwise(x, kernel), input_signature=[spec])(x)
+  np.testing.assert_allclose(y, x @ kernel, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  "dtype, channels, shifted, operation",
+  [
+    ("float32", (512, 1024), True, "MatMul"),
+    ("float32", (512, 1023), True, "Conv2D"),
+    ("float32", (C, D), False, "MatMul"),
+    ("bfloat16", (512, 1024), True, "Conv2D"),
+    ("bfloat16", (C, D), False, "MatMul"),
+  ],
+)
+def test_the_way_that_is_faster(dtype, channels, shifted, operation):
+  """On CPUs; g3doc/performance.md says how much."""
+  tf = pytest.importorskip("tensorflow")
+  if tf.config.list_logical_devices("GPU"):
+    pytest.skip("a GPU multiplies either way")
+  c, d = channels
+  arguments = [(B, H, W, c), (c, d), *([(d,)] if shifted else [])]
+  graph = tf.function(pointwise).get_concrete_function(
+    *(tf.TensorSpec(shape, dtype) for shape in arguments)
+  )
+  kinds = {op.type for op in graph.graph.get_operations()}
+  assert kinds & {"MatMul", "Conv2D"} == {operation}
+  assert ("BiasAdd" in kinds) == shifted
+
+
+def _tensor(x):
+  return keras.ops.convert_to_tensor(x)
