@@ -11,9 +11,8 @@ B, H, W, C, D = 2, 7, 11, 3, 5
 @pytest.fixture(params=["product", "convolution"])
 def way(request, monkeypatch):
   """Each of the two, whatever the layer would take."""
-  choice = request.param == "product"
-  monkeypatch.setattr(module, "_prefers_product", lambda *arguments: choice)
-  return request.param
+  convolves = request.param == "convolution"
+  monkeypatch.setattr(module, "_convolves", lambda *arguments: convolves)
 
 
 def _random(*shape, seed=0):
