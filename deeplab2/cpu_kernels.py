@@ -44,5 +44,10 @@ def in_use() -> bool:
 
 
 def onednn_in_use() -> bool:
-  """Whether they are in use and are oneDNN's, by choice of `VARIABLE`."""
-  return in_use() and os.environ.get(VARIABLE) == "1"
+  """Whether they are in use and are oneDNN's."""
+  if not in_use():
+    return False
+  # No public function tells. The variable does not, where nobody set it.
+  from tensorflow.python.util import _pywrap_util_port
+
+  return _pywrap_util_port.IsMklEnabled()

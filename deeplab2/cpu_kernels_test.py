@@ -1,10 +1,16 @@
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
 
-from deeplab2.cpu_kernels import VARIABLE, in_use, prefer_onednn
+from deeplab2.cpu_kernels import (
+  VARIABLE,
+  in_use,
+  onednn_in_use,
+  prefer_onednn,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +75,21 @@ def test_they_are_in_use_where_tensorflow_has_nothing_else(
   devices = [tf.config.LogicalDevice(f"/{kind}:0", kind) for kind in kinds]
   monkeypatch.setattr(tf.config, "list_logical_devices", lambda: devices)
   assert in_use() is expected
+
+
+@pytest.mark.skipif(
+  platform.machine() not in {"x86_64", "AMD64"}, reason="oneDNN is for x86"
+)
+@pytest.mark.parametrize("chosen, expected", [("1", True), ("0", False)])
+def test_tensorflow_says_whether_they_are_of_onednn(chosen, expected):
+  code = (
+    "from deeplab2 import cpu_kernels as kernels; "
+    f"assert kernels.onednn_in_use() == ({expected} and kernels.in_use())"
+  )
+  environment = os.environ | {VARIABLE: chosen}
+  subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_onednn_is_out_of_use_on_accelerators(monkeypatch):
+  monkeypatch.setattr("deeplab2.cpu_kernels.in_use", lambda: False)
+  assert not onednn_in_use()

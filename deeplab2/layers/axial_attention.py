@@ -43,7 +43,7 @@ class _Factors(NamedTuple):
 
   kernel: Tensor  # c (q k v)
   bias: Tensor  # (q k v)
-  contents: Tensor  # n 1 1 1, of the products of queries and keys; with queries
+  contents: Tensor  # n 1 1 1, of queries in their products with keys
   positions: tuple  # n 1 1, n 1 1 and n 1 d, of `AxialAttention._vectors`
 
 
@@ -134,9 +134,12 @@ class AxialAttention(Composite):
         self._vectors(size), factors.positions, strict=True
       )
     )
-    contents = _products(query * self._rounded(factors.contents), key)
-    terms = contents, *_by_position(query, key, by_query, by_key)
-    logits = sum(ops.cast(term, "float32") for term in terms)
+    terms = (
+      _products(query * factors.contents, key),
+      *_by_position(query, key, by_query, by_key),
+    )
+    contents, queries, keys = (ops.cast(term, "float32") for term in terms)
+    logits = contents + queries + keys
     weights = self._rounded(ops.softmax(logits))
     values, positions = _retrieved(weights, value, of_value)
     return self._from_sequences(values + positions, size)
@@ -156,7 +159,7 @@ class AxialAttention(Composite):
     return _Factors(
       kernel=self._rounded(kernel * columns),
       bias=self._rounded(bias * columns + shift),
-      contents=of_logits[0][..., None],
+      contents=self._rounded(of_logits[0][..., None]),
       positions=(of_logits[1], of_logits[2], scale[1]),
     )
 
@@ -201,7 +204,7 @@ def _products(query, key):
 
 
 def _by_position(query, key, by_query, by_key):
-  """How well places answer queries, and queries' places keys, n s l m each.
+  """Logits of queries with positions, and of keys with positions, n s l m each.
 
   Args:
     query, key: n s l d.

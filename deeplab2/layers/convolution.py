@@ -87,13 +87,12 @@ class DepthwiseNorm(Composite):
 
   def __init__(self, kernel_size: int, norm: NormOptions, **kwargs):
     super().__init__(**kwargs)
-    self.depthwise_conv = DepthwiseConv2D(
-      kernel_size, padding="same", use_bias=False
-    )
+    self.depthwise_conv = DepthwiseConv2D(kernel_size)
     self.batch_norm = BatchNorm(norm)
 
   def call(self, x, training=False):  # b h w c -> b h w c
-    return ops.relu(self.batch_norm(self.depthwise_conv(x), training=training))
+    x = self.depthwise_conv(x, training=training)
+    return ops.relu(self.batch_norm(x, training=training))
 
 
 class SeparableConvNorm(Composite):

@@ -14,12 +14,16 @@ from deeplab2 import cpu_kernels
 
 
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-  """Keras's, of stride 1, padding "same", an odd kernel and no bias."""
+  """Keras's, that keeps size and depth and has no bias."""
 
-  def call(self, inputs):
-    if cpu_kernels.onednn_in_use():
-      return _convolve(inputs, ops.convert_to_tensor(self.kernel))
-    return super().call(inputs)
+  def __init__(self, kernel_size: int, **kwargs):
+    """`kernel_size` is odd."""
+    super().__init__(kernel_size, padding="same", use_bias=False, **kwargs)
+
+  def call(self, x, training=False):  # b h w c -> b h w c
+    if training and cpu_kernels.onednn_in_use():
+      return _convolve(x, self.kernel)
+    return super().call(x)
 
 
 def _convolve(x, kernel):
@@ -39,7 +43,8 @@ def _convolve(x, kernel):
 
     return tf.nn.depthwise_conv2d(x, kernel, **options), gradient
 
-  return convolve(x, tf.convert_to_tensor(kernel))  # no variable
+  # A tensor: of a variable its gradient would have to be returned apart.
+  return convolve(x, tf.convert_to_tensor(kernel))
 
 
 def kernel_gradient(x, dy, extents):

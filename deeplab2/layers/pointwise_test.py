@@ -2,17 +2,24 @@ import keras
 import numpy as np
 import pytest
 
+from deeplab2 import cpu_kernels
 from deeplab2.layers import pointwise as module
 from deeplab2.layers.pointwise import pointwise
+
+tf = pytest.importorskip("tensorflow")
+if keras.backend.backend() != "tensorflow":
+  pytest.skip("TensorFlow has a choice of kernels", allow_module_level=True)
 
 B, H, W, C, D = 2, 7, 11, 3, 5
 
 
-@pytest.fixture(params=["product", "convolution"])
+@pytest.fixture(params=["product", "convolution", "other backend"])
 def way(request, monkeypatch):
-  """Each of the two, whatever the layer would take."""
+  """Each way there is, whichever the layer would take."""
   convolves = request.param == "convolution"
   monkeypatch.setattr(module, "_convolves", lambda *arguments: convolves)
+  if request.param == "other backend":  # its product, taken by this one
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
 
 
 def _random(*shape, seed=0):
@@ -39,7 +46,6 @@ def test_the_axes_of_a_window_make_no_difference(way):
 
 
 def test_unknown_sizes_are_served_too(way):
-  tf = pytest.importorskip("tensorflow")
   x, kernel = _random(B, H, W, C), _random(C, D, seed=1)
   spec = tf.TensorSpec([None, None, None, C])
   y = tf.function(lambda x: pointwise(x, kernel), input_signature=[spec])(x)
@@ -56,19 +62,32 @@ def test_unknown_sizes_are_served_too(way):
     ("bfloat16", (C, D), False, "MatMul"),
   ],
 )
-def test_the_way_that_is_faster(dtype, channels, shifted, operation):
-  """On CPUs; g3doc/performance.md says how much."""
-  tf = pytest.importorskip("tensorflow")
-  if tf.config.list_logical_devices("GPU"):
-    pytest.skip("a GPU multiplies either way")
+def test_the_way_that_is_faster(
+  dtype, channels, shifted, operation, monkeypatch
+):
+  monkeypatch.setattr(cpu_kernels, "in_use", lambda: True)
+  assert _operation(dtype, channels, shifted) == operation
+
+
+@pytest.mark.parametrize(
+  "window, operation", [((), "MatMul"), ((1, 1), "Conv2D")]
+)
+def test_accelerators_do_what_they_are_given(window, operation, monkeypatch):
+  monkeypatch.setattr(cpu_kernels, "in_use", lambda: False)
+  assert _operation("float32", (C, D), False, window) == operation
+
+
+def _operation(dtype, channels, shifted, window=()):
+  """What TensorFlow does for a kernel."""
   c, d = channels
-  arguments = [(B, H, W, c), (c, d), *([(d,)] if shifted else [])]
+  arguments = [(B, H, W, c), (*window, c, d), *([(d,)] if shifted else [])]
   graph = tf.function(pointwise).get_concrete_function(
     *(tf.TensorSpec(shape, dtype) for shape in arguments)
   )
   kinds = {op.type for op in graph.graph.get_operations()}
-  assert kinds & {"MatMul", "Conv2D"} == {operation}
   assert ("BiasAdd" in kinds) == shifted
+  (operation,) = kinds & {"MatMul", "Conv2D"}
+  return operation
 
 
 def _tensor(x):

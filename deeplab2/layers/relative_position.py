@@ -58,7 +58,7 @@ def over_keys(x):  # n s l r -> n s l m
   """
   heads, sequences, length, distances = ops.shape(x)
   used = length * (distances - 1)
-  flat = ops.reshape(x, (heads, sequences, -1))
+  flat = ops.reshape(x, (heads, sequences, length * distances))
   # Not flat[...]: the gradient of an index is slower than that of a slice.
   flat = ops.slice(flat, (0, 0, length - 1), (heads, sequences, used))
   rows = ops.reshape(flat, (heads, sequences, length, distances - 1))
