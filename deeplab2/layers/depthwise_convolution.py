@@ -16,8 +16,8 @@ from deeplab2 import cpu_kernels
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
   """Keras's, that keeps size and depth and has no bias."""
 
-  def __init__(self, kernel_size: int, **kwargs):
-    """`kernel_size` is odd."""
+  def __init__(self, kernel_size, **kwargs):
+    """`kernel_size` is an odd number, or one for each axis."""
     super().__init__(kernel_size, padding="same", use_bias=False, **kwargs)
 
   def call(self, x, training=False):  # b h w c -> b h w c
