@@ -71,7 +71,8 @@ def _assert_near(ours, theirs, tolerance):
 
 
 @pytest.mark.parametrize(
-  "dtype, tolerance", [("float32", 1e-5), ("mixed_bfloat16", 0.02)]
+  "dtype, tolerance",
+  [("float32", 1e-5), ("mixed_bfloat16", 0.02), ("bfloat16", 0.02)],
 )
 def test_the_layer_agrees_with_keras(dtype, tolerance, onednn):
   layer = _layer(dtype)
