@@ -1,6 +1,6 @@
-"""TensorFlow's choice between two sets of CPU kernels, made before it starts.
+"""TensorFlow's CPU kernels: which of two sets it takes, and whether they run.
 
-By itself it uses oneDNN's where a CPU multiplies bytes or bfloat16 in hardware,
+The choice is made before it starts. By itself it uses oneDNN's where a CPU multiplies bytes or bfloat16 in hardware,
 else Eigen's. With AVX2 alone, oneDNN's are the faster ones here as well: they
 add bias and ReLU while a product is still in registers.
 """
@@ -33,7 +33,7 @@ def environment_as_found() -> dict[str, str]:
 
 
 def in_use() -> bool:
-  """Whether TensorFlow computes, and has nothing but CPUs to do so."""
+  """Whether TensorFlow computes, with nothing but CPUs."""
   import keras
 
   if keras.backend.backend() != "tensorflow":
@@ -44,7 +44,7 @@ def in_use() -> bool:
 
 
 def onednn_in_use() -> bool:
-  """Whether they are in use and are oneDNN's."""
+  """Whether the CPU kernels are in use, and are oneDNN's."""
   if not in_use():
     return False
   # No public function tells. The variable does not, where nobody set it.

@@ -5,6 +5,7 @@ import pytest
 
 from deeplab2 import cpu_kernels
 from deeplab2.config import load_experiment
+from deeplab2.layers.pointwise import pointwise
 from deeplab2.models import build_meta_architecture
 
 tf = pytest.importorskip("tensorflow")
@@ -51,3 +52,14 @@ def test_shift_sum_and_relu_cost_no_operation_of_their_own(config, auxiliary):
   alone = {node.name for node in nodes if node.op == "Conv2D"}
   shifted = [n for n in nodes if n.op == "BiasAdd" and n.input[0] in alone]
   assert not shifted
+
+
+def test_the_shift_of_a_wide_product_costs_none_either(monkeypatch):
+  """Sum and ReLU do: a reshape stands between."""
+  monkeypatch.setattr(cpu_kernels, "in_use", lambda: True)
+  shapes = (1, 5, 7, 512), (512, 1024), (1024,)
+  nodes = optimized(pointwise, *(tf.ones(shape) for shape in shapes))
+  products = [node for node in nodes if "MatMul" in node.op]
+  assert [tuple(node.attr["fused_ops"].list.s) for node in products] == [
+    (b"BiasAdd",)
+  ]
