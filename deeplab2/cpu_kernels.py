@@ -1,8 +1,9 @@
 """TensorFlow's CPU kernels: which of two sets it takes, and whether they run.
 
-The choice is made before it starts. By itself it uses oneDNN's where a CPU multiplies bytes or bfloat16 in hardware,
-else Eigen's. With AVX2 alone, oneDNN's are the faster ones here as well: they
-add bias and ReLU while a product is still in registers.
+The choice is made before it starts. By itself it uses oneDNN's where a CPU
+multiplies bytes or bfloat16 in hardware, else Eigen's. With AVX2 alone,
+oneDNN's are the faster ones here as well: they add bias and ReLU while a
+product is still in registers.
 """
 
 import os
