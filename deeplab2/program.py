@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from absl import app
 
+from deeplab2.lean_keras import leave_out_extras
+
 
 def run(
   main: Callable[[list[str]], None],
@@ -20,6 +22,8 @@ def run(
 ) -> None:
   """Calls `main` with what is left of the command line, as `app.run` does.
 
+  Keras is without what no program needs of it, see `lean_keras`.
+
   Args:
     main: of the program.
     hint: what to do after an interruption.
@@ -27,6 +31,7 @@ def run(
       only between its own instructions, so a program that may wait in others
       for minutes, with nothing to clean up, had better end at once.
   """
+  leave_out_extras()
   if handle_sigterm:
     signal.signal(signal.SIGTERM, _terminate)
   try:

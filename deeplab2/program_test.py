@@ -17,6 +17,8 @@ def main(argv):
       signal.pause()
     if what == "full":
       raise OSError(28, "No space left on device", "out/a.png")
+    if what == "lean":
+      print(type(sys.meta_path[0]).__module__)
     if what == "bug":
       raise KeyError("a bug")
   finally:
@@ -65,3 +67,7 @@ def test_a_bug_shows_where_it_is():
   run = _run("bug")
   assert run.returncode == 1
   assert "Traceback" in run.stderr
+
+
+def test_keras_is_lean_in_a_program():
+  assert _run("lean").stdout == "deeplab2.lean_keras\ncleaned up\n"

@@ -17,7 +17,8 @@ from source_tree import (
 # Part of the library -> the parts that it may import, besides itself.
 ARROWS = {
   "structures": set(),
-  "program": set(),
+  "lean_keras": set(),
+  "program": {"lean_keras"},
   "stateless_random": set(),
   "backend": set(),
   "cpu_kernels": set(),
@@ -75,6 +76,7 @@ ARROWS = {
   },
   "benchmark": {
     "cpu_kernels",
+    "lean_keras",
     "backend",
     "structures",
     "layers",

@@ -15,6 +15,7 @@ import time
 from deeplab2.benchmark import memory
 from deeplab2.benchmark.jobs import MACHINE, MODEL, OPERATIONS, Job
 from deeplab2.benchmark.timing import time_calls
+from deeplab2.lean_keras import leave_out_extras
 
 
 def measure(job: Job) -> dict:
@@ -123,6 +124,7 @@ _IMPORTED = time.perf_counter()
 
 def main(arguments: list[str]):
   """Measures the job and prints its figures, or what prevents it."""
+  leave_out_extras()
   (text,) = arguments
   try:
     result = measure(Job.from_json(text))

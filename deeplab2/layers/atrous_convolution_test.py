@@ -4,6 +4,10 @@ import pytest
 
 from deeplab2.layers.atrous_convolution import AtrousConv2D, sum_of_taps
 
+tf = pytest.importorskip("tensorflow")
+if keras.backend.backend() != "tensorflow":
+  pytest.skip("the sum is TensorFlow's", allow_module_level=True)
+
 B, H, W, C, D = 2, 7, 11, 3, 5
 
 
@@ -50,10 +54,80 @@ def test_the_layer_agrees_with_keras():
 
 
 def test_unknown_sizes_are_served_too():
-  tf = pytest.importorskip("tensorflow")
   x, _ = _inputs()
   layer = AtrousConv2D(D, 3, padding="same", dilation_rate=3)
   layer(x)
   spec = tf.TensorSpec([None, None, None, C])
   y = tf.function(lambda x: layer(x), input_signature=[spec])(x)
   np.testing.assert_allclose(y, layer(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [1, 2, 6, 7, 10, 11, 18])
+def test_gradients_are_those_of_the_convolution(rate):
+  """The sum over pixels of x k dy changes with x and k as they say."""
+  x, kernel = _inputs()
+  dy = np.random.default_rng(1).normal(size=(B, H, W, D)).astype("float32")
+  dx, dkernel = _gradients(x, kernel, rate, dy)
+  for inputs, place, gradient in (
+    ((x, kernel), 0, dx),
+    ((x, kernel), 1, dkernel),
+  ):
+    direction = np.random.default_rng(2).normal(size=gradient.shape)
+    moved = list(inputs)
+    moved[place] = direction.astype("float32")
+    expected = np.sum(_slowly(*moved, rate) * dy)
+    np.testing.assert_allclose(np.sum(gradient * direction), expected, 1e-4)
+
+
+def _gradients(x, kernel, rate, dy):
+  x, kernel = tf.constant(x), tf.constant(kernel)
+  with tf.GradientTape() as tape:
+    tape.watch((x, kernel))
+    y = sum_of_taps(x, kernel, rate)
+  return [g.numpy() for g in tape.gradient(y, (x, kernel), dy)]
+
+
+def test_gradients_have_the_types_of_their_inputs():
+  x, kernel = (tf.cast(value, "bfloat16") for value in _inputs())
+  with tf.GradientTape() as tape:
+    tape.watch((x, kernel))
+    y = sum_of_taps(x, kernel, 2)
+  assert [g.dtype for g in tape.gradient(y, (x, kernel))] == 2 * [tf.bfloat16]
+
+
+def test_one_place_after_the_other_is_computed():
+  """The order is that of the graph: what it leaves open, runs at once."""
+
+  @tf.function
+  def step(x, kernel):
+    y = sum_of_taps(x, kernel, 2)
+    return tf.gradients(y, (x, kernel))
+
+  graph = step.get_concrete_function(*_inputs()).graph
+  forward, backward = [], []
+  for op in graph.get_operations():
+    if op.type == "Slice":
+      in_gradient = op.name.startswith("gradients")
+      (backward if in_gradient else forward).append(_sums_before(op))
+  assert sorted(forward) == list(range(9))
+  assert sorted(backward) == [k for k in range(9) for part in ("x", "dy")]
+
+
+def _sums_before(op):
+  """How many sums of its own pass have to be done before an operation."""
+  scope = op.name.rpartition("/")[0]
+  return sum(
+    before.type == "AddV2" and before.name.rpartition("/")[0] == scope
+    for before in _ancestors(op)
+  )
+
+
+def _ancestors(op):
+  """Everything that has to be done before an operation."""
+  found, rest = set(), [op]
+  while rest:
+    op = rest.pop()
+    before = [*(x.op for x in op.inputs), *op.control_inputs]
+    rest += [x for x in before if x not in found]
+    found.update(before)
+  return found

@@ -1,13 +1,16 @@
 """What a forward pass changes, kept so that a step can be taken back."""
 
+import math
+
 import tensorflow as tf
 
 
 class KeptStatistics:
-  """Copies of a model's statistics of batches, from before a step.
+  """A copy of a model's statistics of batches, from before a step.
 
   Each device has its own copy of its own statistics, which on several devices
-  may differ while a step is on its way.
+  may differ while a step is on its way. All of them are one vector: a variable
+  for each would cost every graph around the step operations of its own.
   """
 
   def __init__(self, strategy, variables):
@@ -15,44 +18,48 @@ class KeptStatistics:
 
     Args:
       strategy: that of the variables.
-      variables: Keras variables, those that a forward pass writes.
+      variables: Keras variables of float32, those that a forward pass writes.
     """
-    self._strategy = strategy
+    self._local = strategy.experimental_local_results
     self._variables = list(variables)
-    self._copies = [_copy_of(variable) for variable in self._variables]
+    self._sizes = [math.prod(v.shape) for v in self._variables]
+    self._copy = tf.Variable(
+      _joined(self._local(v.value)[0] for v in self._variables),
+      trainable=False,
+      synchronization=tf.VariableSynchronization.ON_READ,
+      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
 
   def keep(self) -> None:
     """Notes the values of this device, in the replica context."""
-    for variable, copy in self._pairs():
-      copy.assign(variable.value)
+    self._copy.assign(_joined(v.value for v in self._variables))
 
   def restore(self) -> None:
     """Takes this device back to what it kept, in the replica context."""
-    for variable, copy in self._pairs():
-      variable.assign(copy.read_value())
+    values = self._apart(self._copy.read_value())
+    for variable, value in zip(self._variables, values, strict=True):
+      variable.assign(value)
 
   def restore_from_outside(self) -> None:
     """Takes back all devices of this host, outside of any graph.
 
     Each device for itself: other hosts may have ended by now.
     """
-    for variable, copy in self._pairs():
-      for one, value in zip(
-        self._strategy.experimental_local_results(variable.value),
-        self._strategy.experimental_local_results(copy),
-        strict=True,
-      ):
+    copies = [self._apart(copy) for copy in self._local(self._copy)]
+    for variable, *values in zip(self._variables, *copies, strict=True):
+      for one, value in zip(self._local(variable.value), values, strict=True):
         one.assign(value)
 
-  def _pairs(self):
-    return zip(self._variables, self._copies, strict=True)
+  def _apart(self, copy):
+    """The value of each variable from the vector of all."""
+    flat = tf.split(copy, self._sizes) if self._sizes else []
+    return [
+      tf.reshape(value, variable.shape)
+      for value, variable in zip(flat, self._variables, strict=True)
+    ]
 
 
-def _copy_of(variable):
-  """A variable of the same value, which each device writes for itself."""
-  return tf.Variable(
-    variable.numpy(),
-    trainable=False,
-    synchronization=tf.VariableSynchronization.ON_READ,
-    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-  )
+def _joined(values):
+  """All values in one vector."""
+  flat = [tf.reshape(value, (-1,)) for value in values]
+  return tf.concat([tf.zeros(0), *flat], axis=0)  # there may be none

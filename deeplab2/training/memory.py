@@ -1,8 +1,6 @@
 """Memory of a run: how much is in use and there, and when it is freed."""
 
-import contextlib
 import ctypes
-import gc
 import os
 import pathlib
 import sys
@@ -29,22 +27,6 @@ def memory_in_use() -> dict[str, int]:
     name = gpu.name.removeprefix("/device:")
     used[name] = tf.config.experimental.get_memory_info(name)["current"]
   return used
-
-
-@contextlib.contextmanager
-def uncollected():
-  """Within, Python does not look for garbage.
-
-  For building a graph: it makes millions of objects, hardly one of which goes,
-  and at every so many of them Python would look at all again.
-  """
-  enabled = gc.isenabled()
-  gc.disable()
-  try:
-    yield
-  finally:
-    if enabled:
-      gc.enable()
 
 
 def give_back_freed() -> None:

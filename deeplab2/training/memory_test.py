@@ -1,7 +1,5 @@
 import ctypes
-import gc
 import os
-import weakref
 
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ from deeplab2.training.memory import (
   give_back_freed,
   memory_in_use,
   memory_of_host,
-  uncollected,
 )
 
 pytestmark = pytest.mark.skipif(
@@ -40,32 +37,3 @@ def test_freed_memory_between_blocks_in_use_goes_back():
   give_back_freed()
   assert before - memory_in_use()["host"] > 2e8
   assert used
-
-
-class _Cycle:
-  def __init__(self):
-    self.me = self
-
-
-def _a_cycle_goes():
-  """Whether Python finds a cycle that nobody has while others are made."""
-  cycle = weakref.ref(_Cycle())
-  others = [_Cycle() for _ in range(10_000)]
-  return bool(others) and cycle() is None
-
-
-def test_within_python_looks_for_no_garbage():
-  assert _a_cycle_goes()
-  with uncollected():
-    assert not _a_cycle_goes()
-  assert gc.isenabled()
-
-
-def test_who_does_without_collection_gets_none():
-  gc.disable()
-  try:
-    with uncollected():
-      pass
-    assert not gc.isenabled()
-  finally:
-    gc.enable()

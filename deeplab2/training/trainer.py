@@ -19,7 +19,13 @@ import orbit
 import tensorflow as tf
 
 from deeplab2.training import gradients as gradients_lib
-from deeplab2.training import memory, optimizers, seeds, strategies
+from deeplab2.training import (
+  memory,
+  optimizers,
+  seeds,
+  strategies,
+  tracing,
+)
 from deeplab2.training.input_clock import InputClock
 from deeplab2.training.kept_statistics import KeptStatistics
 from deeplab2.training.nonfinite import Failure
@@ -120,8 +126,11 @@ class Trainer(orbit.StandardTrainer):
     that, half a gigabyte for a large network, is there again for the steps.
     """
     if self._train_loop_fn is None:
-      with memory.uncollected():
-        super().train(tf.constant(0))
+      self._train_iter = self._train_iter or iter(self.train_dataset)
+      self._train_loop_fn = tracing.traced(
+        self.create_train_loop_fn(), self._train_iter, tf.constant(0)
+      )
+      super().train(tf.constant(0))
       memory.give_back_freed()
     return super().train(num_steps)
 

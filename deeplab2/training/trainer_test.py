@@ -1,5 +1,6 @@
 import threading
 import time
+import weakref
 
 import keras
 import numpy as np
@@ -126,6 +127,19 @@ def test_the_graph_is_there_before_the_first_step_takes_memory(
   assert graphs() == 1
   for name, value in before.items():
     np.testing.assert_array_equal(value, values[name], err_msg=name)
+
+
+def test_the_graph_of_the_step_goes_once_it_is_built(one_device, monkeypatch):
+  run, graphs = Run(one_device), []
+  learn = run.trainer._learn
+
+  def look(*arguments):
+    graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
+    return learn(*arguments)
+
+  monkeypatch.setattr(run.trainer, "_learn", look)
+  run.train(2)
+  assert [graph() for graph in graphs] == [None]
 
 
 def test_the_means_are_over_the_steps_of_the_call(one_device):
