@@ -66,6 +66,15 @@ def test_the_graphs_of_its_loop_are_gone():
   assert loop(tf.constant(1)) == function(tf.constant(1))
 
 
+def test_it_holds_no_second_copy_of_what_runs():
+  def copies(function):
+    concrete = function.get_concrete_function(tf.constant(0))
+    return len(concrete.graph.as_graph_def().library.function)
+
+  assert copies(Steps().function()) == 4  # a loop's two and a branch's two
+  assert copies(traced(Steps().function(), tf.constant(0))) == 0
+
+
 def test_the_custom_gradients_of_others_stay():
   def registered():
     return set(ops.gradient_registry.list())
