@@ -63,7 +63,7 @@ def finders(monkeypatch):
   left = [finder for finder in sys.meta_path if not _is_ours(finder)]
   monkeypatch.setattr(sys, "meta_path", left)
   with mock.patch.dict(sys.modules):
-    for name in (*KERAS, *EXTRAS):
+    for name in (*KERAS, "torch", *EXTRAS):
       sys.modules.pop(name, None)
     yield left
 
@@ -75,14 +75,19 @@ def keras(request, finders, tmp_path, monkeypatch):
   for name in EXTRAS:
     (tmp_path / f"{name}.py").touch()
   monkeypatch.syspath_prepend(tmp_path)
-  module = sys.modules[request.param] = ModuleType(request.param)
-  module.__spec__ = ModuleSpec(request.param, None)
-  module.__spec__._initializing = True
-  return module
+  return _begin(request.param)
 
 
 def _is_ours(finder):
   return type(finder).__module__ == "deeplab2.lean_keras"
+
+
+def _begin(package):
+  """A package that is being imported."""
+  module = sys.modules[package] = ModuleType(package)
+  module.__spec__ = ModuleSpec(package, None)
+  module.__spec__._initializing = True
+  return module
 
 
 def _import(name, importer):
@@ -124,6 +129,7 @@ def test_no_extra_is_found_for_keras(keras, name):
 @pytest.mark.parametrize("name", EXTRAS)
 def test_others_find_it_meanwhile(keras, name):
   assert importlib.util.find_spec(name)
+  _begin("torch")
   _import(name, "torch.overrides")
   _import(name, keras.__name__)  # it is there by now
   assert name in sys.modules
