@@ -63,11 +63,8 @@ def _gradients_forgotten():
 
 def _forget_graphs(concrete) -> None:
   """Lets go of the graphs of loops and branches, not of the outermost."""
-  inner = list(concrete.inference_fn.children)
-  while inner:
-    function = inner.pop()
+  for function in concrete.inference_fn.children:  # theirs are among them
     function._cached_graph = None  # would be made again if it were asked for
-    inner += function.children
   for name in list(concrete.graph._functions):
     concrete.graph._remove_function(name)
   for operation in concrete.graph.get_operations():
