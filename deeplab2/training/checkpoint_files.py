@@ -24,7 +24,7 @@ class BrokenCheckpointError(ValueError):
   """A checkpoint is cut short, garbled or gone."""
 
 
-def write(prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
+def write(prefix: str, arrays: Mapping[str, np.ndarray | tf.Tensor]) -> None:
   """Writes `arrays` under `prefix`; the index, which counts, comes last.
 
   A process killed at any moment, or a power cut, leaves no index, hence no
@@ -42,7 +42,7 @@ def write(prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
           prefix=os.path.join(folder, _UNFINISHED + name),
           tensor_names=list(arrays),
           shape_and_slices=[""] * len(arrays),
-          tensors=[tf.constant(a) for a in arrays.values()],
+          tensors=[tf.convert_to_tensor(a) for a in arrays.values()],
         )
     except tf.errors.OpError:
       # It leaves a file of another name, as large as there was room for.

@@ -67,8 +67,12 @@ def save(
   checkpoint_files.write(prefix, _values(state, progress))
 
 
-def _values(state, progress) -> dict[str, np.ndarray]:
-  values = {name: value_of(variable) for name, variable in state.items()}
+def _values(state, progress) -> dict[str, Any]:
+  """What to write: tensors, which on CPUs are the variables' own memory.
+
+  A step that comes meanwhile leaves that memory alone and takes new one.
+  """
+  values = {name: _read(variable) for name, variable in state.items()}
   return values | {PROGRESS + n: v for n, v in (progress or {}).items()}
 
 
@@ -157,8 +161,12 @@ def load_checkpoint(
 
 def value_of(variable) -> np.ndarray:
   """What a variable holds, of Keras or of TensorFlow, on one device or many."""
-  tensor = variable.value if isinstance(variable, keras.Variable) else variable
-  return tensor.numpy()
+  return _read(variable).numpy()
+
+
+def _read(variable) -> tf.Tensor:
+  inner = variable.value if isinstance(variable, keras.Variable) else variable
+  return inner.read_value() if isinstance(inner, tf.Variable) else inner
 
 
 def _check_layout(prefix, wanted, found) -> None:

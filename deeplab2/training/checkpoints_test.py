@@ -136,6 +136,55 @@ def test_no_checkpoint_is_an_error(tmp_path):
     checkpoints.load_checkpoint(model(), tmp_path)
 
 
+def _trained():
+  """Variables with those of an optimizer, and a step that changes them all."""
+  network = model()
+  groups = optimizers.build_parameter_groups(
+    network, fake.experiment().trainer_options.solver_options
+  )
+  state = checkpoints.training_state(network, groups, tf.Variable(0))
+
+  @tf.function
+  def step():
+    state[checkpoints.GLOBAL_STEP].assign_add(1)
+    for group in groups:
+      variables = list(group.variables.values())
+      group.optimizer.apply([tf.ones(v.shape) for v in variables], variables)
+
+  return state, step
+
+
+def test_writing_takes_the_memory_of_the_variables(tmp_path, monkeypatch):
+  state, step = _trained()
+  step()
+  given = {}
+  monkeypatch.setattr(
+    checkpoint_files, "write", lambda prefix, arrays: given.update(arrays)
+  )
+  checkpoints.save(str(tmp_path / "ckpt-1"), state)
+  assert given.keys() == state.keys()
+  for name, variable in state.items():
+    keras_variable = isinstance(variable, keras.Variable)
+    held = (variable.value if keras_variable else variable).read_value()
+    assert np.shares_memory(memoryview(held), memoryview(given[name])), name
+
+
+def test_a_step_that_comes_meanwhile_is_not_in_it(tmp_path):
+  state, step = _trained()
+  step()
+  before = {name: checkpoints.value_of(v).copy() for name, v in state.items()}
+  saved = checkpoints.CheckpointFolder(tmp_path, state)
+
+  def still():
+    step()
+    return True
+
+  prefix = saved.save(1, still=still)
+  assert_equal(before, checkpoint_files.read(prefix, state))
+  name = "model/encoder/kernel"
+  assert not np.array_equal(before[name], checkpoints.value_of(state[name]))
+
+
 def test_the_last_few_are_kept_in_order_of_number(tmp_path):
   saved = save_steps(tmp_path, [8, 9, 10, 100], keep=3)
   assert saved.steps() == [9, 10, 100]
