@@ -24,9 +24,9 @@ from deeplab2.training.layer_probe import OutputSize, layers_by_path
 from deeplab2.training.memory import memory_in_use, memory_of_host
 from deeplab2.training.progress import size
 
-ACTIVATIONS = 2.4
-RECOMPUTED = 0.9
-GRAPH = 0.4e9  # bytes
+ACTIVATIONS = 0.8
+RECOMPUTED = 0.3
+GRAPH = 0.3e9  # bytes
 
 
 class Plan(NamedTuple):

@@ -49,7 +49,7 @@ def test_the_table_says_all_that_one_looks_for(built, monkeypatch):
     " of warm-up, poly",
     "  data           8 images in /data/train*",
     "  steps          4, of which 3 are done; 2 epochs of 2 steps",
-    "  memory         about 1.4 GB of 4.0 GB",
+    "  memory         about 1.3 GB of 4.0 GB",
   ]
 
 
