@@ -97,12 +97,16 @@ class PanopticQuality:
     """The quality of what was added up to now."""
     count = self._tp + 0.5 * self._fp + 0.5 * self._fn
     counted = self._scored & (count > 0)
-    pq = _divided(self._iou, count, counted)
     # A class that is never right has quality 0, not none.
-    sq = _divided(self._iou, np.maximum(self._tp, 1), counted)
-    rq = _divided(self._tp, count, counted)
+    tp = np.maximum(self._tp, 1)
+    qualities = _divided(
+      np.stack([self._iou, self._iou, self._tp]),
+      np.stack([count, tp, count]),
+      counted,
+    )
+    pq, sq, rq = qualities
     summary = lambda kind: QualitySummary(
-      *(_mean(x[kind & counted]) for x in (pq, sq, rq)),
+      *_means(qualities[:, kind & counted]),
       classes=int(np.count_nonzero(kind & counted)),
       of_classes=int(np.count_nonzero(kind)),
     )
@@ -147,10 +151,13 @@ def _with_crowd_bit(panoptic, crowd):
 
 def _divided(values, by, where):
   """Quotients where asked for, elsewhere nan."""
-  result = np.full(len(values), np.nan)
+  result = np.full(values.shape, np.nan)
   return np.divide(values, by, out=result, where=where)
 
 
-def _mean(values):
-  """The mean, summed one by one from the first; nan of nothing."""
-  return float(np.cumsum(values)[-1] / len(values)) if len(values) else np.nan
+def _means(values):
+  """Means of rows, summed one by one from the first; nan of nothing."""
+  length = values.shape[1]
+  if not length:
+    return [np.nan] * len(values)
+  return (np.cumsum(values, axis=1)[:, -1] / length).tolist()

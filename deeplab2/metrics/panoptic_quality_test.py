@@ -239,3 +239,20 @@ def test_results_are_json():
   quality = PanopticQuality(6, THINGS, 0, 10)
   quality.update(*random_pair(0, 10, 0, 6))
   json.dumps(quality.result().to_dict([str(i) for i in range(6)]))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_qualities_come_from_the_counts(case):
+  divisor, ignore_label, num_classes = case
+  metric = PanopticQuality(num_classes, THINGS, ignore_label, divisor)
+  for seed in range(5):
+    metric.update(*random_pair(seed, *case))
+  result = metric.result()
+  count = result.tp + (result.fp + result.fn) / 2
+  seen = (count > 0) & (np.arange(num_classes) != ignore_label)
+  np.testing.assert_array_equal(result.counted, seen)
+  np.testing.assert_array_equal(result.rq[seen], result.tp[seen] / count[seen])
+  np.testing.assert_allclose(result.pq[seen], (result.sq * result.rq)[seen])
+  for name in ("pq", "sq", "rq"):
+    mean = getattr(result, name)[seen].mean()
+    assert getattr(result.all, name) == pytest.approx(mean)

@@ -97,6 +97,8 @@ def _iou(intersection, true_area, predicted_area):
 
 def _is_crowd_of(true, predicted, truth, prediction):
   """Whether each pair joins a prediction with the crowd of its class: k."""
+  if not truth.crowd.any():  # Of most images; it is not worth the rest.
+    return np.zeros(len(true), bool)
   classes = np.concatenate([truth.classes, prediction.classes])
   crowd_of_class = np.full(classes.max(initial=0) + 1, -2)
   # Of indices that repeat, numpy keeps the last value.
