@@ -95,7 +95,7 @@ def test_gradients_have_the_types_of_their_inputs():
   assert [g.dtype for g in tape.gradient(y, (x, kernel))] == 2 * [tf.bfloat16]
 
 
-def test_one_place_after_the_other_is_computed():
+def test_one_place_after_the_other_is_computed(ancestors):
   """The order is that of the graph: what it leaves open, runs at once."""
 
   @tf.function
@@ -108,26 +108,16 @@ def test_one_place_after_the_other_is_computed():
   for op in graph.get_operations():
     if op.type == "Slice":
       in_gradient = op.name.startswith("gradients")
-      (backward if in_gradient else forward).append(_sums_before(op))
+      (backward if in_gradient else forward).append(
+        _sums_among(ancestors(op), op)
+      )
   assert sorted(forward) == list(range(9))
   assert sorted(backward) == [k for k in range(9) for part in ("x", "dy")]
 
 
-def _sums_before(op):
-  """How many sums of its own pass have to be done before an operation."""
+def _sums_among(operations, op):
+  """How many sums there are of the pass, forward or backward, of `op`."""
   scope = op.name.rpartition("/")[0]
   return sum(
-    before.type == "AddV2" and before.name.rpartition("/")[0] == scope
-    for before in _ancestors(op)
+    x.type == "AddV2" and x.name.rpartition("/")[0] == scope for x in operations
   )
-
-
-def _ancestors(op):
-  """Everything that has to be done before an operation."""
-  found, rest = set(), [op]
-  while rest:
-    op = rest.pop()
-    before = [*(x.op for x in op.inputs), *op.control_inputs]
-    rest += [x for x in before if x not in found]
-    found.update(before)
-  return found
