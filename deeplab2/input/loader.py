@@ -5,7 +5,6 @@ cannot tell the file. It costs the same; nearly all is the image's decoding.
 """
 
 import atexit
-import contextlib
 import gc
 from collections.abc import Callable
 
@@ -182,8 +181,7 @@ def _end_iterators() -> None:
     if tf.data.Iterator in type(thing).__mro__
   ]
   for iterator in iterators:
-    with contextlib.suppress(tf.errors.OpError):  # of a worker that is gone
-      _end(iterator)
+    _end(iterator)
 
 
 def _end(iterator: tf.data.Iterator) -> None:

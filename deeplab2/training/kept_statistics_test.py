@@ -7,8 +7,6 @@ from deeplab2.training.kept_statistics import KeptStatistics
 
 # A value that no arithmetic gives back, such as (x + 1) - 1.
 VALUES = np.float32([1e-8, -0.0, 1 / 3, np.inf, 3e38])
-
-
 SHAPES = (), (5,), (2, 1, 3)
 
 
