@@ -5,7 +5,6 @@ cannot tell the file. It costs the same; nearly all is the image's decoding.
 """
 
 import atexit
-import gc
 from collections.abc import Callable
 
 import numpy as np
@@ -16,10 +15,13 @@ from deeplab2.datasets.description import DatasetDescription
 from deeplab2.datasets.image_header import image_size
 from deeplab2.datasets.label_formats import decode_label
 from deeplab2.datasets.records import Record, RecordIndex
+from deeplab2.input.at_exit import end_iterators
 from deeplab2.input.bad_records import BadRecords, TooManyBadRecordsError
 from deeplab2.input.crowding import Crowding
 from deeplab2.input.order import EpochOrder
 from deeplab2.input.segments import void_id
+
+atexit.register(end_iterators)  # those of this pipeline call Python
 
 
 class RecordLoader:
@@ -161,43 +163,6 @@ def _in_graph(load: Callable[[int], Record], number: tf.Tensor) -> Record:
     image=tf.ensure_shape(image, [None, None, 3]),
     panoptic=tf.ensure_shape(panoptic, [None, None]),
     name=tf.ensure_shape(name, []),
-  )
-
-
-@atexit.register
-def _end_iterators() -> None:
-  """Ends every pipeline of the process while Python can still serve it.
-
-  A pipeline that is destroyed waits for the calls it has begun. Once Python is
-  being torn down no other thread may enter it, and those never return: a script
-  that still held an iterator would never exit.
-
-  Users make the iterators, so they are found by their kind. Not `isinstance`,
-  which would ask every object what it claims to be.
-  """
-  iterators = [
-    thing
-    for thing in gc.get_objects()
-    if tf.data.Iterator in type(thing).__mro__
-  ]
-  for iterator in iterators:
-    _end(iterator)
-
-
-def _end(iterator: tf.data.Iterator) -> None:
-  """Puts an empty pipeline in the place of the iterator's own.
-
-  To drop the iterator is not enough: a `tf.function` may hold its resource.
-  """
-  dataset = getattr(iterator, "_dataset", None)
-  if dataset is None:  # a view of another iterator
-    return
-  (resource,) = tf.nest.flatten(iterator, expand_composites=True)
-  # What is part of a graph never ran, and Python is called on the CPU alone.
-  if tf.is_symbolic_tensor(resource) or "CPU" not in resource.device:
-    return
-  tf.raw_ops.MakeIterator(
-    dataset=tf.data.experimental.to_variant(dataset.take(0)), iterator=resource
   )
 
 
