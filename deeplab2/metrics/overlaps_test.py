@@ -67,7 +67,7 @@ def test_counts_across_blocks(monkeypatch, truth_scale, prediction_scale, maps):
 @pytest.mark.parametrize("ids, scale", [(31, 1), (31, 2**27), (10**4, 1)])
 @pytest.mark.parametrize("noise", [False, True])
 def test_counts_maps_of_several_blocks(ids, scale, noise):
-  shape = 331, 607
+  shape = 433, 607
   assert np.prod(shape) > 2 * overlaps_module._BLOCK
   truth, prediction = boxes(0, shape, ids), boxes(1, shape, ids)
   if noise:
