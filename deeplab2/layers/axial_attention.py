@@ -19,7 +19,6 @@ from deeplab2.layers.relative_position import (
   over_keys,
 )
 from deeplab2.layers.settled import settled
-from deeplab2.structures import Tensor
 
 HEIGHT, WIDTH = 1, 2  # axes of b h w c
 
@@ -36,14 +35,13 @@ def check_heads(name: str, depth: int, heads: int):
 class _Factors(NamedTuple):
   """A layer's weights with its normalizations by moving averages in them.
 
-  Of what is retrieved, the factors of values are in the kernel and the shifts
-  in the bias: the weights of all keys add up to one. Those of logits are the
-  same for all keys: a softmax does not see them.
+  Queries bring the factor of their products with keys along, which that of
+  their products with positions undoes. Values bring theirs, and the shifts of
+  all that is retrieved: the weights of all keys add up to one. Shifts of logits
+  are the same for all keys: a softmax does not see them.
   """
 
-  kernel: Tensor  # c (q k v)
-  bias: Tensor  # (q k v)
-  contents: Tensor  # n 1 1 1, of queries in their products with keys
+  projections: tuple  # c q, c k, c v with q, k, v: kernel and bias of each
   positions: tuple  # n 1 1, n 1 1 and n 1 d, of `AxialAttention._vectors`
 
 
@@ -126,18 +124,13 @@ class AxialAttention(Composite):
   def _attend(self, x, factors: _Factors):
     """The same, with what needs no batch multiplied beforehand."""
     size = ops.shape(x)[1:3]
-    qkv = pointwise(x, factors.kernel, factors.bias)
-    query, key, value = self._to_sequences(qkv, size)
-    by_query, by_key, of_value = (
-      self._rounded(vectors * factor)
-      for vectors, factor in zip(
-        self._vectors(size), factors.positions, strict=True
-      )
+    # One product for all three would have to be split, which takes longer.
+    query, key, value = (
+      self._part_to_sequences(pointwise(x, kernel, bias), size)
+      for kernel, bias in factors.projections
     )
-    terms = (
-      _products(query * factors.contents, key),
-      *_by_position(query, key, by_query, by_key),
-    )
+    by_query, by_key, of_value = self._scaled_vectors(size, factors.positions)
+    terms = _products(query, key), *_by_position(query, key, by_query, by_key)
     contents, queries, keys = (ops.cast(term, "float32") for term in terms)
     logits = contents + queries + keys
     weights = self._rounded(ops.softmax(logits))
@@ -151,34 +144,54 @@ class AxialAttention(Composite):
     shift = ops.sum(ops.reshape(shift, (2, -1)), axis=0)
     of_logits, _ = self.batch_norm_similarity.scale_and_shift()
     of_logits = ops.reshape(of_logits, (3, self.heads, 1, 1))
-    unchanged = 2 * self.key_depth
+    contents = _not_zero(of_logits[0])
+    of_query = ops.tile(contents[:, 0], (1, self.key_depth // self.heads))
     columns = ops.concatenate(
-      [ops.ones(unchanged), ops.reshape(scale[0], (-1,))]
+      [
+        ops.reshape(of_query, (-1,)),
+        ops.ones(self.key_depth),
+        ops.reshape(scale[0], (-1,)),
+      ]
     )
-    shift = ops.concatenate([ops.zeros(unchanged), shift])
+    shift = ops.concatenate([ops.zeros(2 * self.key_depth), shift])
+    kernels = self._parts(self._rounded(kernel * columns))
+    biases = self._parts(self._rounded(bias * columns + shift))
     return _Factors(
-      kernel=self._rounded(kernel * columns),
-      bias=self._rounded(bias * columns + shift),
-      contents=self._rounded(of_logits[0][..., None]),
-      positions=(of_logits[1], of_logits[2], scale[1]),
+      projections=tuple(zip(kernels, biases, strict=True)),
+      positions=(of_logits[1] / contents, of_logits[2], scale[1]),
     )
 
   def _vectors(self, size):
-    """Of the distances, r d: with queries, with keys, and instead of values."""
+    """Of the distances: for queries and keys, d r, and for values, r d."""
     length = size[self.axis - 1]
     return (
-      self.query_rpe(length=length),
-      self.key_rpe(length=length, backwards=True),
+      ops.transpose(self.query_rpe(length=length)),
+      ops.transpose(self.key_rpe(length=length, backwards=True)),
       self.value_rpe(length=length),
     )
+
+  def _scaled_vectors(self, size, factors):
+    """The same times a factor each; settled where the length is known."""
+
+    def scaled():
+      return [
+        self._rounded(vectors * factor)
+        for vectors, factor in zip(self._vectors(size), factors, strict=True)
+      ]
+
+    known = isinstance(size[self.axis - 1], int)
+    return settled(scaled) if known else scaled()
 
   def _rounded(self, x):
     return ops.cast(x, self.compute_dtype)
 
+  def _parts(self, qkv):
+    """... (q k v) to queries, keys and values."""
+    return ops.split(qkv, [self.key_depth, 2 * self.key_depth], axis=-1)
+
   def _to_sequences(self, qkv, size):
     """b h w (q k v) to queries, keys and values, n s l d each."""
-    parts = ops.split(qkv, [self.key_depth, 2 * self.key_depth], axis=-1)
-    return [self._part_to_sequences(part, size) for part in parts]
+    return [self._part_to_sequences(part, size) for part in self._parts(qkv)]
 
   def _part_to_sequences(self, x, size):
     depth = x.shape[-1] // self.heads
@@ -198,6 +211,11 @@ class AxialAttention(Composite):
     )
 
 
+def _not_zero(factor):
+  """The factor, or a number to divide by that is as good as zero elsewhere."""
+  return ops.where(ops.abs(factor) < 1e-30, 1e-30, factor)
+
+
 def _products(query, key):
   """n s l d and n s m d to n s l m."""
   return ops.matmul(query, ops.swapaxes(key, -1, -2))
@@ -208,10 +226,9 @@ def _by_position(query, key, by_query, by_key):
 
   Args:
     query, key: n s l d.
-    by_query, by_key: vectors of the distances, r d or n r d; those of keys
+    by_query, by_key: vectors of the distances, d r or n d r; those of keys
       run backwards.
   """
-  by_query, by_key = (ops.swapaxes(x, -1, -2) for x in (by_query, by_key))
   of_keys = over_keys(_rows_times(key, by_key))
   return (
     over_keys(_rows_times(query, by_query)),

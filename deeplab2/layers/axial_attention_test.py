@@ -85,6 +85,18 @@ def test_attention_agrees_with_loops(axis):
     np.testing.assert_allclose(y[:, i], expected, atol=1e-4)
 
 
+def test_a_factor_of_zero_leaves_the_other_logits():
+  layer = AxialAttention(K, V, NORM, axis=WIDTH)
+  x = np.random.default_rng(1).normal(size=(B, H, W, C)).astype("float32")
+  layer(x)
+  _randomize(layer)
+  gamma = np.array(layer.batch_norm_similarity.gamma)
+  gamma[0, :, 2:5] = 0  # of three heads, products of queries and keys
+  layer.batch_norm_similarity.gamma.assign(gamma)
+  expected = [_attend_slowly(layer, rows) for rows in np.moveaxis(x, 1, 0)]
+  np.testing.assert_allclose(layer(x), np.moveaxis(expected, 0, 1), atol=1e-4)
+
+
 def test_training_differs_by_the_statistics_alone():
   """With its batch's moments as averages, a layer repeats what it trained."""
   layer = AxialAttention(K, V, NormOptions(momentum=0.0), axis=WIDTH)
