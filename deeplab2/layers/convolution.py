@@ -90,9 +90,26 @@ class DepthwiseNorm(Composite):
     self.depthwise_conv = DepthwiseConv2D(kernel_size)
     self.batch_norm = BatchNorm(norm)
 
+  def build(self, input_shape):
+    self.depthwise_conv.build(input_shape)
+    self.batch_norm.build(input_shape)
+
   def call(self, x, training=False):  # b h w c -> b h w c
-    x = self.depthwise_conv(x, training=training)
-    return ops.relu(self.batch_norm(x, training=training))
+    if self.batch_norm.uses_batch(training):
+      x = self.depthwise_conv(x, training=training)
+      return ops.relu(self.batch_norm(x, training=training))
+    kernel, bias = settled(self._folded)
+    x = ops.depthwise_conv(x, kernel, padding="same")
+    return ops.relu(shifted(x, bias))
+
+  def _folded(self):
+    """Kernel and bias with the normalization by moving averages in them."""
+    scale, shift = self.batch_norm.scale_and_shift()
+    kernel = self.depthwise_conv.kernel * scale[:, None]
+    return (
+      ops.cast(kernel, self.compute_dtype),
+      ops.cast(shift, self.compute_dtype),
+    )
 
 
 class SeparableConvNorm(Composite):

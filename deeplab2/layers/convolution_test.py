@@ -63,17 +63,30 @@ def test_relu_is_last_and_optional():
   np.testing.assert_array_equal(rectified(x), np.maximum(y, 0))
 
 
+def _fill(batch_norm):
+  for seed, variable in enumerate(batch_norm.variables):
+    numbers = np.random.default_rng(seed).uniform(0.5, 2.0, variable.shape)
+    variable.assign(numbers)
+
+
 @pytest.mark.parametrize("kernel_size", [1, 3])
 def test_without_a_batch_it_normalizes_by_moving_averages(kernel_size):
   layer = ConvNorm(D, kernel_size, NORM, relu=False)
   x = _image()
   layer(x)
-  for seed, variable in enumerate(layer.batch_norm.variables):
-    numbers = np.random.default_rng(seed).uniform(0.5, 2.0, variable.shape)
-    variable.assign(numbers)
+  _fill(layer.batch_norm)
   np.testing.assert_allclose(
     layer(x), layer.batch_norm(layer.conv(x)), atol=1e-4
   )
+
+
+def test_depthwise_normalizes_by_moving_averages_without_a_batch():
+  layer = DepthwiseNorm(5, NORM)
+  x = _image()
+  layer(x)
+  _fill(layer.batch_norm)
+  expected = layer.batch_norm(layer.depthwise_conv(x))
+  np.testing.assert_allclose(layer(x), np.maximum(expected, 0), atol=1e-4)
 
 
 def test_depthwise_mixes_no_channels():
