@@ -57,7 +57,7 @@ class PanopticPrediction(NamedTuple):
   """Maps of a batch at the resolution of the image."""
 
   panoptic: Tensor  # b h w  int32; ignore_label * divisor where void
-  semantic: Tensor  # b h w  int32; a class everywhere, no threshold
+  semantic: Tensor | None  # b h w  int32; a class everywhere, no threshold
   instance: Tensor  # b h w  int32; slot + 1 everywhere, of the sure slots
   instance_score: Tensor  # b h w  float32 probability of the pixel's slot
   semantic_score: Tensor  # b h w  float32 probability of the slot's class

@@ -53,7 +53,7 @@ def prediction(architecture, experiment, job: Job) -> Subject:
   def predict(image):
     with settled_variables():
       found = architecture.model(image, training=False, auxiliary=False)
-    return architecture.postprocess(found, size).panoptic
+    return architecture.postprocess(found, size, semantic=False).panoptic
 
   images = _on_backend(scenes.random_images(job.batch, job.size))
   function = compiled(predict, architecture.model, jit_compile=job.mode == XLA)

@@ -1,5 +1,7 @@
 """A model that can be reasoned about: a mask slot is one colour."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -74,8 +76,8 @@ def architecture():
     model=model,
     dataset=FIELDS,
     loss=lambda prediction, targets, seed=None: {},
-    postprocess=lambda prediction, size: merge_pixelwise(
-      prediction, size, FIELDS.layout, thresholds
+    postprocess=functools.partial(
+      merge_pixelwise, layout=FIELDS.layout, thresholds=thresholds
     ),
   )
 

@@ -20,34 +20,41 @@ from deeplab2.structures import PanopticPrediction
 class HostedImage:
   """Preprocessing, model and post-processing as one function of an image."""
 
-  def __init__(self, architecture: MetaArchitecture, fit: InputFit):
+  def __init__(
+    self, architecture: MetaArchitecture, fit: InputFit, semantic=True
+  ):
     """Wraps a built model; see `WholeImage`."""
     self._fit = fit
-    self._predict = compiled(_maps_function(architecture), architecture.model)
+    self._predict = compiled(
+      _maps_function(architecture, semantic), architecture.model
+    )
 
   def __call__(self, input_tensor: np.ndarray) -> Mapping[str, tf.Tensor]:
     """Maps of one image, h w 3 uint8 -> name -> 1 h w (a batch of one)."""
     fitted = self._fit.apply(input_tensor[None])
     maps = self._predict(fitted.images.numpy())
-    on_host = (
-      tf.constant(keras.ops.convert_to_numpy(values)) for values in maps
-    )
-    return maps_at_image_size(PanopticPrediction(*on_host), fitted)
+    return maps_at_image_size(PanopticPrediction(*map(_on_host, maps)), fitted)
 
 
 def image_function(
   architecture: MetaArchitecture, fit: InputFit
 ) -> WholeImage | HostedImage:
-  """What predicts an image on the backend that computes."""
+  """What predicts an image on the backend that computes, no semantic map."""
   if keras.backend.backend() == "tensorflow":
-    return WholeImage(architecture, fit, settled=True)
-  return HostedImage(architecture, fit)
+    return WholeImage(architecture, fit, semantic=False, settled=True)
+  return HostedImage(architecture, fit, semantic=False)
 
 
-def _maps_function(architecture):
+def _on_host(values):
+  return (
+    None if values is None else tf.constant(keras.ops.convert_to_numpy(values))
+  )
+
+
+def _maps_function(architecture, semantic):
   def maps(images) -> PanopticPrediction:
     prediction = architecture.model(images, training=False, auxiliary=False)
     size = tuple(keras.ops.shape(images)[1:3])
-    return architecture.postprocess(prediction, size)
+    return architecture.postprocess(prediction, size, semantic=semantic)
 
   return maps

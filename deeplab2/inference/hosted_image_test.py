@@ -6,12 +6,15 @@ from deeplab2.inference.preprocessing import InputFit
 from deeplab2.inference.whole_image import WholeImage
 
 
+@pytest.mark.parametrize("semantic", [True, False])
 @pytest.mark.parametrize(
   "fit", [InputFit(crop_size=(65, 97)), InputFit(crop_size=(33, 49))]
 )
-def test_maps_are_those_of_the_whole_image(architecture, picture, fit):
-  expected = WholeImage(architecture, fit)(picture)
-  found = HostedImage(architecture, fit)(picture)
+def test_maps_are_those_of_the_whole_image(
+  architecture, picture, fit, semantic
+):
+  expected = WholeImage(architecture, fit, semantic=semantic)(picture)
+  found = HostedImage(architecture, fit, semantic=semantic)(picture)
   assert set(found) == set(expected)
   for name, values in expected.items():
     np.testing.assert_allclose(found[name], values, rtol=1e-6, err_msg=name)

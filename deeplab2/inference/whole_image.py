@@ -36,6 +36,7 @@ class WholeImage(tf.Module):
     architecture: MetaArchitecture,
     fit: InputFit,
     raw_outputs=False,
+    semantic=True,
     settled=False,
   ):
     """Wraps a built model.
@@ -46,12 +47,13 @@ class WholeImage(tf.Module):
       raw_outputs: also return the logits and features of the model, and the
         class probabilities of the auxiliary branch at the image's size (which
         take h * w * classes floats).
+      semantic: also return the class of every pixel, however doubtful.
       settled: compute what depends on variables alone once, see `settled`; it
         cannot be saved then.
     """
     super().__init__(name="whole_image")
     self.model_variables = [v.value for v in architecture.model.variables]
-    self.compute = _output_function(architecture, fit, raw_outputs)
+    self.compute = _output_function(architecture, fit, raw_outputs, semantic)
     self._variables = settled_variables if settled else contextlib.nullcontext
 
   @tf.function(input_signature=[_IMAGE])
@@ -66,7 +68,7 @@ class WholeImage(tf.Module):
       return self.compute(input_tensor)
 
 
-def _output_function(architecture, fit, raw_outputs):
+def _output_function(architecture, fit, raw_outputs, semantic):
   """A plain function, because tf.Module would track what it can name."""
 
   def outputs(images) -> dict[str, tf.Tensor]:
@@ -74,7 +76,9 @@ def _output_function(architecture, fit, raw_outputs):
     prediction = architecture.model(
       fitted.images, training=False, auxiliary=raw_outputs
     )
-    maps = architecture.postprocess(prediction, fitted.padded_size)
+    maps = architecture.postprocess(
+      prediction, fitted.padded_size, semantic=semantic
+    )
     found = maps_at_image_size(maps, fitted)
     return found | (_raw(prediction, fitted) if raw_outputs else {})
 
@@ -84,13 +88,18 @@ def _output_function(architecture, fit, raw_outputs):
 def maps_at_image_size(
   maps: PanopticPrediction, fitted: Fitted
 ) -> Mapping[str, tf.Tensor]:
-  """The five maps under the names that users of DeepLab2 know."""
+  """The maps that there are, under the names that users of DeepLab2 know."""
+  named = {
+    "panoptic_pred": maps.panoptic,
+    "semantic_pred": maps.semantic,
+    "instance_pred": maps.instance,
+    "instance_scores": maps.instance_score,
+    "semantic_scores": maps.semantic_score,
+  }
   return {
-    "panoptic_pred": fitted.undo(maps.panoptic),
-    "semantic_pred": fitted.undo(maps.semantic),
-    "instance_pred": fitted.undo(maps.instance),
-    "instance_scores": fitted.undo(maps.instance_score),
-    "semantic_scores": fitted.undo(maps.semantic_score),
+    name: fitted.undo(values)
+    for name, values in named.items()
+    if values is not None
   }
 
 

@@ -90,6 +90,15 @@ def test_raw_outputs_are_the_models(architecture, picture):
   assert agreement.mean() > 0.9
 
 
+def test_the_semantic_map_can_be_left_out(architecture, picture):
+  fit = InputFit(crop_size=(65, 97))
+  expected = WholeImage(architecture, fit)(picture)
+  found = WholeImage(architecture, fit, semantic=False)(picture)
+  assert set(found) == MAPS - {"semantic_pred"}
+  for name, values in found.items():
+    np.testing.assert_array_equal(values, expected[name], err_msg=name)
+
+
 def test_only_variables_are_tracked(architecture):
   whole_image = WholeImage(architecture, InputFit())
   assert len(whole_image.variables) == len(architecture.model.variables)

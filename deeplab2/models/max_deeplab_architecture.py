@@ -78,7 +78,10 @@ def _sampling(pixels, temperature) -> PixelSampling | None:
 
 
 def max_deeplab_postprocess(experiment, dataset):
-  """The merging that `evaluator_options` describe, `(prediction, size)`."""
+  """The merging that `evaluator_options` describe.
+
+  A function of `(prediction, size, semantic=True)`, see `MetaArchitecture`.
+  """
   options = experiment.evaluator_options
   if options.transformer_post_processing == "maskwise":
     merge, thresholds = merge_maskwise, _maskwise_thresholds(options)

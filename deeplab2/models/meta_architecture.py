@@ -25,8 +25,9 @@ class MetaArchitecture:
     dataset: the DatasetDescription it was built for.
     loss: `loss(prediction, targets, seed=None)` -> name -> b float32, with
       "total_loss" their sum. `seed` is an int32 pair for losses that sample.
-    postprocess: `postprocess(prediction, size)` -> PanopticPrediction at
-      `size`, the height and width of the image that went in.
+    postprocess: `postprocess(prediction, size, semantic=True)` ->
+      PanopticPrediction at `size`, the height and width of the image that went
+      in. Whoever needs no semantic map saves time without.
     target_stride: pixels of the image from one of the loss's to the next;
       the loss looks at no others, so the input need not make targets of them.
   """

@@ -77,8 +77,7 @@ class _Ranked(NamedTuple):
 class _PixelMaps(NamedTuple):
   """What one look at the upsampled logits yields; b r W each."""
 
-  best: Tensor  # int32, the likeliest slot
-  confidence: Tensor  # float32, its softmax
+  confidence: Tensor  # float32, softmax of the likeliest slot
   log_total: Tensor  # float32, log of the sum of all exponentials
 
 
@@ -89,7 +88,8 @@ class _Canvas(NamedTuple):
   score: Tensor  # float32, class confidence of what lies there, else 0
 
 
-_TYPES = _PixelMaps("int32", "float32", "float32")
+_TYPES = _PixelMaps("float32", "float32")
+_WITH_BEST = "int32", _TYPES
 
 
 def merge_maskwise(
@@ -97,6 +97,7 @@ def merge_maskwise(
   size,
   layout: ClassLayout,
   thresholds: MaskwiseThresholds,
+  semantic: bool = True,
 ) -> PanopticPrediction:
   """Merges the masks of a batch into maps of the image's size.
 
@@ -110,11 +111,15 @@ def merge_maskwise(
       k-th row of it, the first and the last one included.
     layout: of the class logits.
     thresholds: what is pasted.
+    semantic: whether to tell the class of every pixel, None without.
   """
   check_slots_fit(prediction.class_logits.shape[1], layout)
   logits = ops.cast(prediction.mask_logits, "float32")
   channel, confidence = classes_of_slots(prediction.class_logits)
-  maps = reduce_upsampled((logits,), size, _reduce, _TYPES)
+  if semantic:
+    best, maps = reduce_upsampled((logits,), size, _best_and_maps, _WITH_BEST)
+  else:
+    maps = reduce_upsampled((logits,), size, _maps, _TYPES)
   ranked = _ranked(logits, channel, confidence, layout, thresholds)
   canvas = _paste_all(logits, maps.log_total, ranked, size, thresholds)
   lower = min(
@@ -131,19 +136,29 @@ def merge_maskwise(
       thresholds.thing_area,
       thresholds.stuff_area,
     ),
-    semantic=semantic_of_pixels(maps.best, channel, layout),
+    semantic=semantic_of_pixels(best, channel, layout) if semantic else None,
     instance=rank + 1,
     instance_score=ops.where(any_sure, maps.confidence, 0.0),
     semantic_score=canvas.score,
   )
 
 
-def _reduce(logits) -> _PixelMaps:
+def _maps(logits) -> _PixelMaps:
   """Maps of a strip of upsampled logits: b r W n -> b r W each."""
+  return _maps_below(ops.max(logits, axis=-1), logits)
+
+
+def _best_and_maps(logits):
+  """The likeliest slot as well, b r W int32."""
   top, best = top_slot(logits)
+  return best, _maps_below(top, logits)
+
+
+def _maps_below(top, logits) -> _PixelMaps:
+  """Maps from the logits of a strip and the largest of each pixel, b r W."""
   confidence = top_probability(logits, top)
   # The likeliest slot has the probability exp(top) / total.
-  return _PixelMaps(best, confidence, top - ops.log(confidence))
+  return _PixelMaps(confidence, top - ops.log(confidence))
 
 
 def _ranked(logits, channel, confidence, layout, thresholds) -> _Ranked:

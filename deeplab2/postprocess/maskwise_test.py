@@ -125,6 +125,18 @@ def nested_masks():
   return MaskPrediction(mask_logits, class_logits, None, None)
 
 
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_other_maps_do_not_need_the_semantic_one(rule):
+  prediction = random_prediction(0)
+  expected = merge(prediction, rule)
+  found = merge_maskwise(prediction, (H, W), LAYOUT, rule, semantic=False)
+  assert found.semantic is None
+  for field in set(expected._fields) - {"semantic"}:
+    np.testing.assert_array_equal(
+      getattr(found, field), getattr(expected, field), err_msg=field
+    )
+
+
 def test_the_surer_mask_lies_on_top():
   rule = MaskwiseThresholds(visible_fraction=0.5)
   panoptic = merge(nested_masks(), rule).panoptic[0]

@@ -115,6 +115,20 @@ def test_semantic_map_knows_no_threshold():
   )
 
 
+@pytest.mark.parametrize("thresholds", [OPEN, STRICT])
+def test_other_maps_do_not_need_the_semantic_one(thresholds):
+  prediction = random_prediction(4)
+  expected = merge(prediction, thresholds)
+  found = merge_pixelwise(
+    prediction, (H, W), LAYOUT, thresholds, semantic=False
+  )
+  assert found.semantic is None
+  for field in set(expected._fields) - {"semantic"}:
+    np.testing.assert_array_equal(
+      getattr(found, field), getattr(expected, field), err_msg=field
+    )
+
+
 def test_scores_are_the_probabilities_of_slot_and_class():
   prediction = random_prediction(5)
   result = merge(prediction, OPEN)

@@ -181,7 +181,9 @@ class Evaluator(orbit.StandardEvaluator):
   def _predict(self, image, targets):
     """In the replica context: the terms of the loss, each b, and the map."""
     prediction = self._architecture.model(image, training=False)
-    maps = self._architecture.postprocess(prediction, image.shape[1:3])
+    maps = self._architecture.postprocess(
+      prediction, image.shape[1:3], semantic=False
+    )
     if self._truths is None:
       return {}, maps.panoptic
     seed = tf.zeros(2, tf.int32)

@@ -83,16 +83,16 @@ def loss(prediction, targets, seed=None):
   }
 
 
-def postprocess(prediction, size):
+def postprocess(prediction, size, semantic=True):
   """Each pixel's strongest class, without instances."""
   near = ops.argmax(prediction.mask_logits, axis=-1)
   far = ops.repeat(ops.repeat(near, STRIDE, axis=1), STRIDE, axis=2)
-  semantic = ops.cast(far[:, : size[0], : size[1]], "int32")
-  ones = ops.ones_like(semantic, dtype="float32")
+  classes = ops.cast(far[:, : size[0], : size[1]], "int32")
+  ones = ops.ones_like(classes, dtype="float32")
   return structures.PanopticPrediction(
-    panoptic=semantic * DATASET.divisor,
-    semantic=semantic,
-    instance=semantic + 1,
+    panoptic=classes * DATASET.divisor,
+    semantic=classes if semantic else None,
+    instance=classes + 1,
     instance_score=ones,
     semantic_score=ones,
   )
