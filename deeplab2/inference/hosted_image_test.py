@@ -29,3 +29,8 @@ def test_images_of_other_sizes_follow(architecture, picture):
 def test_tensorflow_needs_no_host_in_between(architecture):
   fit = InputFit(crop_size=(65, 97))
   assert isinstance(image_function(architecture, fit), WholeImage)
+
+
+def test_prediction_leaves_out_the_semantic_map(architecture, picture):
+  found = image_function(architecture, InputFit())(picture)
+  assert "panoptic_pred" in found and "semantic_pred" not in found
