@@ -65,7 +65,7 @@ class _PixelMaps(NamedTuple):
 
 
 _TYPES = _PixelMaps("int32", "float32", "bool")
-_WITH_BEST = "int32", _TYPES
+_WITH_RIVAL = "int32", _TYPES
 
 
 def merge_pixelwise(
@@ -97,10 +97,9 @@ def merge_pixelwise(
   channel, class_confidence = classes_of_slots(prediction.class_logits)
   left = class_confidence >= thresholds.class_confidence  # b n
   logits = ops.cast(prediction.mask_logits, "float32")
-  slots, logits_left = _left_slots(logits, left, fixed_shapes)
-  groups = logits, logits_left
+  slots, *groups = _left_slots(logits, left, fixed_shapes)
   if semantic:
-    best, maps = reduce_upsampled(groups, size, _best_and_maps, _WITH_BEST)
+    rival, maps = reduce_upsampled(groups, size, _rival_and_maps, _WITH_RIVAL)
   else:
     maps = reduce_upsampled(groups, size, _maps, _TYPES)
   slot = look_up(slots, maps.place)
@@ -115,7 +114,11 @@ def merge_pixelwise(
       thresholds.thing_area,
       thresholds.stuff_area,
     ),
-    semantic=semantic_of_pixels(best, channel, layout) if semantic else None,
+    semantic=semantic_of_pixels(
+      ops.where(maps.wins, slot, rival), channel, layout
+    )
+    if semantic
+    else None,
     instance=slot + 1,
     instance_score=ops.where(any_left, maps.confidence, 0.0),
     semantic_score=ops.where(any_left, look_up(class_confidence, slot), 0.0),
@@ -123,7 +126,7 @@ def merge_pixelwise(
 
 
 def _left_slots(logits, left, fixed_shapes):
-  """The slots that are left, in their order, and their logits.
+  """The slots that are left, in their order, their logits and their rivals'.
 
   Args:
     logits: b h w n.
@@ -133,10 +136,15 @@ def _left_slots(logits, left, fixed_shapes):
   Returns:
     b m and b h w m, with m what the image with the most slots has, at least
     two. Where another has fewer, the slots that follow have dropped logits.
+    And b h w n, of the dropped slots at least, which must not be larger.
   """
   position = ops.arange(ops.shape(left)[1], dtype="int32")
+  rivals = logits
   if fixed_shapes or keras.backend.backend() == "jax":
     slots = ops.broadcast_to(position, ops.shape(left))
+    # Not all: XLA may round what is upsampled at two places in two ways, so
+    # that a slot would lose against itself.
+    rivals = ops.where(left[:, None, None, :], _DROPPED_LOGIT, logits)
   else:
     most = ops.max(ops.sum(ops.cast(left, "int32"), axis=1))
     dropped_last = ops.where(left, position, position + ops.shape(left)[1])
@@ -144,22 +152,22 @@ def _left_slots(logits, left, fixed_shapes):
     slots = slots[:, : ops.maximum(most, 2)]
     logits = logits_of_slots(logits, slots)
     left = ops.take_along_axis(left, slots, axis=1)
-  return slots, ops.where(left[:, None, None, :], logits, _DROPPED_LOGIT)
+  logits = ops.where(left[:, None, None, :], logits, _DROPPED_LOGIT)
+  return slots, logits, rivals
 
 
-def _maps(logits, logits_left) -> _PixelMaps:
-  """Maps of a strip of upsampled logits: b r W n, b r W m -> b r W each."""
-  return _maps_below(ops.max(logits, axis=-1), logits_left)
+def _maps(logits, rivals) -> _PixelMaps:
+  """Maps of a strip of upsampled logits: b r W m, b r W n -> b r W each."""
+  return _maps_against(ops.max(rivals, axis=-1), logits)
 
 
-def _best_and_maps(logits, logits_left):
-  """The likeliest slot of all as well, b r W int32."""
-  top, best = top_slot(logits)
-  return best, _maps_below(top, logits_left)
+def _rival_and_maps(logits, rivals):
+  """The likeliest of the rivals as well, b r W int32."""
+  top_rival, rival = top_slot(rivals)
+  return rival, _maps_against(top_rival, logits)
 
 
-def _maps_below(top, logits_left) -> _PixelMaps:
-  """Maps from the slots that are left and the largest logit of all, b r W."""
-  top_left, place = top_slot(logits_left)
-  confidence = top_probability(logits_left, top_left)
-  return _PixelMaps(place, confidence, top == top_left)
+def _maps_against(top_rival, logits) -> _PixelMaps:
+  """Maps from the largest logit of the rivals, b r W, and those left."""
+  top, place = top_slot(logits)
+  return _PixelMaps(place, top_probability(logits, top), top >= top_rival)
