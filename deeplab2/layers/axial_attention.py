@@ -41,7 +41,7 @@ class _Factors(NamedTuple):
   are the same for all keys: a softmax does not see them.
   """
 
-  projections: tuple  # c q, c k, c v with q, k, v: kernel and bias of each
+  projections: tuple  # of queries, keys and values: kernel c d and bias d each
   positions: tuple  # n 1 1, n 1 1 and n 1 d, of `AxialAttention._vectors`
 
 

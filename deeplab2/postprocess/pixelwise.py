@@ -65,7 +65,7 @@ class _PixelMaps(NamedTuple):
 
 
 _TYPES = _PixelMaps("int32", "float32", "bool")
-_WITH_RIVAL = "int32", _TYPES
+_WITH_BEST = "int32", _TYPES
 
 
 def merge_pixelwise(
@@ -99,7 +99,7 @@ def merge_pixelwise(
   logits = ops.cast(prediction.mask_logits, "float32")
   slots, *groups = _left_slots(logits, left, fixed_shapes)
   if semantic:
-    rival, maps = reduce_upsampled(groups, size, _rival_and_maps, _WITH_RIVAL)
+    best, maps = reduce_upsampled(groups, size, _best_and_maps, _WITH_BEST)
   else:
     maps = reduce_upsampled(groups, size, _maps, _TYPES)
   slot = look_up(slots, maps.place)
@@ -114,11 +114,7 @@ def merge_pixelwise(
       thresholds.thing_area,
       thresholds.stuff_area,
     ),
-    semantic=semantic_of_pixels(
-      ops.where(maps.wins, slot, rival), channel, layout
-    )
-    if semantic
-    else None,
+    semantic=semantic_of_pixels(best, channel, layout) if semantic else None,
     instance=slot + 1,
     instance_score=ops.where(any_left, maps.confidence, 0.0),
     semantic_score=ops.where(any_left, look_up(class_confidence, slot), 0.0),
@@ -136,7 +132,8 @@ def _left_slots(logits, left, fixed_shapes):
   Returns:
     b m and b h w m, with m what the image with the most slots has, at least
     two. Where another has fewer, the slots that follow have dropped logits.
-    And b h w n, of the dropped slots at least, which must not be larger.
+    And b h w n, which must not be larger: of all slots, or of the dropped ones
+    alone, then with m = n.
   """
   position = ops.arange(ops.shape(left)[1], dtype="int32")
   rivals = logits
@@ -158,16 +155,19 @@ def _left_slots(logits, left, fixed_shapes):
 
 def _maps(logits, rivals) -> _PixelMaps:
   """Maps of a strip of upsampled logits: b r W m, b r W n -> b r W each."""
-  return _maps_against(ops.max(rivals, axis=-1), logits)
+  return _maps_of(*top_slot(logits), logits, ops.max(rivals, axis=-1))
 
 
-def _rival_and_maps(logits, rivals):
-  """The likeliest of the rivals as well, b r W int32."""
-  top_rival, rival = top_slot(rivals)
-  return rival, _maps_against(top_rival, logits)
-
-
-def _maps_against(top_rival, logits) -> _PixelMaps:
-  """Maps from the largest logit of the rivals, b r W, and those left."""
+def _best_and_maps(logits, rivals):
+  """The likeliest slot of all as well, b r W int32."""
   top, place = top_slot(logits)
+  top_rival, rival = top_slot(rivals)
+  # Above its rivals is a slot only where they are the dropped ones alone; then
+  # its place is its number.
+  best = ops.where(top > top_rival, place, rival)
+  return best, _maps_of(top, place, logits, top_rival)
+
+
+def _maps_of(top, place, logits, top_rival) -> _PixelMaps:
+  """Maps from the largest logits, of which place, and of the rivals, b r W."""
   return _PixelMaps(place, top_probability(logits, top), top >= top_rival)

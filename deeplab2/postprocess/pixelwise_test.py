@@ -232,6 +232,20 @@ def test_a_dropped_slot_keeps_its_pixels_void():
   assert (panoptic[:, 3:] == LAYOUT.thing_ids[1] * LAYOUT.divisor + 2).all()
 
 
+def test_of_equal_slots_a_left_one_shows_and_the_first_gives_the_class():
+  mask_logits = np.ones((1, h, w, 3), np.float32)
+  mask_logits[..., 0] = -1
+  # Likeliest are channels 0, 1 and 2; the first two slots are dropped.
+  class_logits = np.zeros((1, 3, LAYOUT.num_channels), np.float32)
+  class_logits[0, range(3), range(3)] = 0.1, 0.1, 9
+  prediction = random_prediction(0, 1)._replace(
+    mask_logits=mask_logits, class_logits=class_logits
+  )
+  result = merge(prediction, PixelwiseThresholds(pixel_confidence=0.0))
+  assert (result.panoptic // LAYOUT.divisor == LAYOUT.class_ids[2]).all()
+  assert (result.semantic == LAYOUT.class_ids[1]).all()
+
+
 def test_graph_with_unknown_sizes_agrees_with_eager():
   prediction = random_prediction(10)
   merge_any = tf.function(
